@@ -178,4 +178,7 @@ bool config_name_valid(const char *name);
  *  unless @secrets.  Return: malloc'd text, NULL without memory. */
 char *config_print(const struct config *config, bool secrets);
 
+/** config_print_peer() - the same for one peer, an empty line first */
+char *config_print_peer(const struct config_peer *peer, bool secrets);
+
 #endif
