@@ -171,6 +171,12 @@ bool config_key_parse(const char *text, uint8_t ret[static CONFIG_KEY_LEN]);
 void config_key_format(const uint8_t key[static CONFIG_KEY_LEN],
 		       char out[static CONFIG_KEY_TEXT_MAX]);
 
+/**
+ * config_endpoint_parse() - "host:port", "[address]:port"; the port may be missing if *port isn't 0
+ * @host: without brackets; written, like *port, only on success
+ */
+bool config_endpoint_parse(const char *text, char host[static CONFIG_HOST_MAX], uint16_t *port);
+
 /** config_name_valid() - 1-63 letters, digits, '-', '_', '.', '@'; begins with a letter or digit */
 bool config_name_valid(const char *name);
 

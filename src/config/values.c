@@ -240,11 +240,8 @@ void read_allowed(struct parser *p, const struct key *key, char *value)
 	}
 }
 
-/*
- * "host:port", "[address]:port" or, with *port already set, the same without the port.
- * A bare IPv6 address has no port: its last colon is not one of ours.
- */
-static bool host_parse(const char *text, char host[static CONFIG_HOST_MAX], uint16_t *port)
+/* A bare IPv6 address has no port: its last colon is not ours. */
+bool config_endpoint_parse(const char *text, char host[static CONFIG_HOST_MAX], uint16_t *port)
 {
 	const char *end = text + strlen(text);
 	const char *colon = strrchr(text, ':');
@@ -284,7 +281,7 @@ void read_peer_endpoint(struct parser *p, const struct key *key, char *value)
 	char shown[QUOTE_MAX];
 	uint16_t port = 0;
 
-	if (host_parse(value, peer->endpoint_host, &port))
+	if (config_endpoint_parse(value, peer->endpoint_host, &port))
 		peer->endpoint_port = port;
 	else
 		parser_error(p, p->line, "%s \"%s\", want HOST:PORT or [ADDRESS]:PORT", key->name,
@@ -297,7 +294,7 @@ void read_endpoint(struct parser *p, const struct key *key, char *value)
 	char shown[QUOTE_MAX];
 	uint16_t port = 1;
 
-	if (strlen(value) >= CONFIG_HOST_MAX || !host_parse(value, host, &port))
+	if (strlen(value) >= CONFIG_HOST_MAX || !config_endpoint_parse(value, host, &port))
 		parser_error(p, p->line, "%s \"%s\", want HOST or HOST:PORT", key->name,
 			     quote(value, shown));
 	else
@@ -339,10 +336,11 @@ static bool upstream_parse(char *text, struct config_upstream *ret)
 
 		*hash = '\0';
 		if (up.kind != DNS_UPSTREAM_TLS || strpbrk(hash + 1, ":[]%") ||
-		    !host_parse(hash + 1, up.tls_name, &port))
+		    !config_endpoint_parse(hash + 1, up.tls_name, &port))
 			return false;
 	}
-	if (!host_parse(text, host, &up.endpoint.port) || !addr_parse(host, &up.endpoint.addr))
+	if (!config_endpoint_parse(text, host, &up.endpoint.port) ||
+	    !addr_parse(host, &up.endpoint.addr))
 		return false;
 	*ret = up;
 	return true;
