@@ -204,7 +204,7 @@ struct dns_asker {
 	uint32_t dst;
 	uint32_t peer;
 	uint32_t origin; /* worker or connection */
-	uint64_t serial; /* of the connection; 0: by UDP */
+	uint64_t tag;    /* anything */
 };
 
 enum dns_ask {
@@ -265,8 +265,9 @@ enum dns_reply_verdict dns_relay_reply(struct dns_relay *relay, uint32_t attempt
 /** dns_relay_find() - the attempt on @upstream's stream with this id, or DNS_NO_ATTEMPT */
 uint32_t dns_relay_find(const struct dns_relay *relay, uint8_t upstream, uint16_t id);
 
-/** dns_relay_attempt_failed() - it could not be sent, or was refused: the query becomes due */
-void dns_relay_attempt_failed(struct dns_relay *relay, uint32_t attempt, uint64_t now);
+/** dns_relay_attempt_failed() - it could not be sent, or was refused: the query becomes due
+ *  @blame: the upstream's fault, not a lack of descriptors here */
+void dns_relay_attempt_failed(struct dns_relay *relay, uint32_t attempt, bool blame, uint64_t now);
 
 /** dns_relay_stream_lost() - the same for all attempts on a stream of @upstream
  *  @was_used: it has answered before, so its end says nothing against the upstream */

@@ -448,14 +448,14 @@ enum dns_reply_verdict dns_relay_reply(struct dns_relay *r, uint32_t attempt, co
 	return DNS_REPLY_ACCEPTED;
 }
 
-void dns_relay_attempt_failed(struct dns_relay *r, uint32_t attempt, uint64_t now)
+void dns_relay_attempt_failed(struct dns_relay *r, uint32_t attempt, bool blame, uint64_t now)
 {
 	struct attempt *a = &r->attempts[attempt];
 	struct query *q = query_of(r, attempt);
 
 	if (!a->live)
 		return;
-	if (a->upstream != DNS_NO_UPSTREAM && !a->missed)
+	if (blame && a->upstream != DNS_NO_UPSTREAM && !a->missed)
 		dns_upstream_missed(&r->ups, a->upstream, now);
 	attempt_end(r, attempt);
 	/* The first round goes on at once, the second keeps its distance. */
@@ -475,7 +475,7 @@ void dns_relay_stream_lost(struct dns_relay *r, uint8_t upstream, bool was_used,
 		if (!a->live || !a->stream || a->upstream != upstream)
 			continue;
 		if (!was_used || q->granted) {
-			dns_relay_attempt_failed(r, i, now);
+			dns_relay_attempt_failed(r, i, true, now);
 			continue;
 		}
 		attempt_end(r, i);
@@ -531,9 +531,7 @@ uint64_t dns_relay_next_deadline(const struct dns_relay *relay)
 
 uint32_t dns_relay_due(struct dns_relay *relay, uint64_t now)
 {
-	uint32_t i = deadlines_pop(relay->deadlines, now);
-
-	return i;
+	return deadlines_pop(relay->deadlines, now);
 }
 
 uint32_t dns_relay_in_flight(const struct dns_relay *relay)
