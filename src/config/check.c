@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/parse.h"
+#include "crypto/x25519.h"
 
 static void check_interface(struct parser *p)
 {
@@ -139,6 +140,18 @@ static void check_sorted_names(struct parser *p, const struct peer_ref *refs, si
 				     refs[i].peer->name, refs[i - 1].lines->name);
 }
 
+static void check_own_key(struct parser *p)
+{
+	const struct config *c = p->config;
+	uint8_t own[CONFIG_KEY_LEN];
+
+	x25519_public(own, c->private_key);
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (memcmp(own, c->peers[i].public_key, CONFIG_KEY_LEN) == 0)
+			parser_error(p, p->peer_lines[i].public_key,
+				     "PublicKey is the gateway's own, want the peer's");
+}
+
 static void check_peers(struct parser *p)
 {
 	const struct config *c = p->config;
@@ -146,6 +159,7 @@ static void check_peers(struct parser *p)
 
 	if (c->n_peers == 0)
 		return;
+	check_own_key(p);
 	refs = calloc(c->n_peers, sizeof(*refs));
 	if (!refs) {
 		p->no_memory = true;

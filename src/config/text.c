@@ -94,7 +94,7 @@ static void read_public_key(struct walk *w, const struct line *line)
 	char name[16];
 	char value[64];
 
-	snprintf(text, sizeof(text), "%.*s", line->len < 256 ? (int)line->len : 0, line->text);
+	snprintf(text, sizeof(text), "%.*s", (int)(line->len < 255 ? line->len : 255), line->text);
 	if (sscanf(text, " %15[A-Za-z] = %63[A-Za-z0-9+/=]", name, value) == 2 &&
 	    strcasecmp(name, "PublicKey") == 0)
 		config_key_parse(value, w->peer.public_key);
@@ -154,7 +154,7 @@ int config_text_remove_peer(const char *text, const char *name, char **ret)
 {
 	const char *end = text + strlen(text);
 	struct walk w = { .name = name };
-	const char *cursor = text;
+	const char *cursor = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
 	struct line line;
 	bool found = false;
 	char *out;

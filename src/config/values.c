@@ -108,14 +108,14 @@ void read_number(struct parser *p, const struct key *key, char *value)
 	char shown[QUOTE_MAX];
 	uint64_t v;
 
+	if (field == (uint8_t *)&p->config->listen_port)
+		p->listen_port_given = true;
 	if (!number_parse(value, &v) || v < key->min || v > key->max) {
 		parser_error(p, p->line, "%s \"%s\", want %llu..%llu %s", key->name,
 			     quote(value, shown), (unsigned long long)key->min,
 			     (unsigned long long)key->max, key->want);
 		return;
 	}
-	if (field == (uint8_t *)&p->config->listen_port)
-		p->listen_port_given = true;
 	v *= key->unit ? key->unit : 1;
 	if (key->size == sizeof(uint16_t))
 		memcpy(field, &(uint16_t){ (uint16_t)v }, sizeof(uint16_t));
