@@ -64,8 +64,8 @@ static void put_number(struct object *o, const char *key, uint64_t v)
 
 static void put_seconds(struct object *o, const char *key, uint64_t ns)
 {
-	/* Whole milliseconds are exact enough, and print short. */
-	put(o, key, json_real((double)(ns / NS_PER_MS) / 1000.0));
+	/* Whole microseconds: a round trip needs them, and they print short. */
+	put(o, key, json_real((double)(ns / NS_PER_US) / 1e6));
 }
 
 static void put_bool(struct object *o, const char *key, bool v)
