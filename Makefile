@@ -31,9 +31,11 @@ demo: all
 	@CULVERT=$(BUILD)/culvert tests/net/demo.sh
 
 test:
+	@tools/install-dependencies test
 	@tools/run-tests
 
 soak:
+	@tools/install-dependencies test
 	@tools/run-tests soak
 
 fuzz:
