@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,10 +65,10 @@ static void reload_on_signal(struct gateway *g)
 {
 	char complaint[512];
 
-	notify_reloading();
+	notify_reloading(g->notify, loop_now());
 	if (gateway_reload(g, complaint) < 0)
 		log_error("reload refused, the running configuration stays: %s", complaint);
-	notify_ready(g->rung);
+	notify_ready(g->notify, g->rung);
 }
 
 static char *reload_on_request(struct gateway *g)
@@ -124,6 +125,10 @@ static void housekeeping(struct gateway *g, uint64_t now)
 		gateway_state_save(g);
 		g->next_state = NEVER;
 	}
+	if (g->next_watchdog <= now) {
+		notify_watchdog(g->notify);
+		g->next_watchdog = now + notify_watchdog_interval(g->notify);
+	}
 	if (g->next_housekeeping > now)
 		return;
 	g->next_housekeeping = now + HOUSEKEEPING;
@@ -136,6 +141,7 @@ static uint64_t next_deadline(const struct gateway *g)
 {
 	uint64_t next = earlier(g->next_housekeeping, g->next_state);
 
+	next = earlier(next, g->next_watchdog);
 	next = earlier(next, control_server_next_deadline(g->control));
 	return g->uapi ? earlier(next, control_server_next_deadline(g->uapi)) : next;
 }
@@ -220,6 +226,7 @@ static void close_all(struct gateway *g)
 	uplink_watch_free(g->watch);
 	control_server_free(g->uapi);
 	control_server_free(g->control);
+	notify_free(g->notify);
 	loop_free(g->loop);
 	if (g->signals >= 0)
 		close(g->signals);
@@ -236,10 +243,14 @@ static int start(struct gateway *g)
 	if (g->signals < 0)
 		return g->signals;
 	r = loop_new(&g->loop);
+	if (r >= 0 && notify_new(&g->notify) == -ENOMEM)
+		r = -ENOMEM;
 	if (r >= 0)
 		r = gateway_open_host(g);
 	if (r >= 0)
 		r = gateway_open_path(g);
+	if (r >= 0)
+		r = gateway_enter_sandbox(g);
 	if (r >= 0)
 		r = gateway_start_threads(g);
 	if (r >= 0)
@@ -257,6 +268,7 @@ int gateway_run(const char *config_path)
 	g->path = config_path;
 	g->signals = -1;
 	g->next_state = NEVER;
+	g->next_watchdog = NEVER;
 	g->started = loop_now();
 	g->next_housekeeping = g->started + HOUSEKEEPING;
 	r = gateway_read_config(config_path, &g->config);
@@ -267,10 +279,12 @@ int gateway_run(const char *config_path)
 	r = start(g);
 	if (r >= 0) {
 		gateway_state_load(g);
-		notify_ready(g->rung);
+		notify_ready(g->notify, g->rung);
+		if (notify_watchdog_interval(g->notify) != NEVER)
+			g->next_watchdog = loop_now();
 		main_loop(g);
 		log_notice("stopping");
-		notify_stopping();
+		notify_stopping(g->notify);
 		gateway_state_save(g);
 	}
 	close_all(g);

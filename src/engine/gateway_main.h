@@ -24,6 +24,7 @@
 #include "io/control.h"
 #include "io/external.h"
 #include "io/loop.h"
+#include "io/notify.h"
 #include "io/tun.h"
 #include "io/udp.h"
 #include "io/uplink.h"
@@ -48,6 +49,7 @@ struct gateway {
 
 	struct loop *loop;
 	int signals;
+	struct notify *notify;
 	struct control_server *control;
 	struct control_server *uapi; /* NULL: no right to make its socket */
 	struct uplink_watch *watch;
@@ -73,6 +75,7 @@ struct gateway {
 
 	uint64_t next_housekeeping; /* ns */
 	uint64_t next_state;        /* ns; NEVER: nothing new to remember */
+	uint64_t next_watchdog;     /* ns */
 	bool ports_short;           /* said once, until it is over */
 	struct rate_sample *rates;  /* by peer number */
 	uint64_t rates_at;          /* ns */
@@ -81,6 +84,7 @@ struct gateway {
 /* open.c: each logs one sentence on failure.  Return: 0 or -errno. */
 int gateway_open_host(struct gateway *g);
 int gateway_open_path(struct gateway *g);
+int gateway_enter_sandbox(struct gateway *g);
 int gateway_start_threads(struct gateway *g);
 
 /* reload.c */

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "io/random.h"
+#include "io/sandbox.h"
 
 #define WORKERS_DEFAULT_MAX 8u
 #define PEERS_MAX_LEAST     4096u
@@ -251,8 +252,22 @@ int gateway_open_path(struct gateway *g)
 	if (r < 0)
 		return r;
 	open_adapter(g);
-	r = open_dns(g);
-	return r < 0 ? r : open_leases(g);
+	return open_leases(g);
+}
+
+/* Everything privileged is open; threads that start from here on inherit what is left. */
+int gateway_enter_sandbox(struct gateway *g)
+{
+	struct sandbox_params params = { .net_admin = g->tun != NULL };
+	int r = sandbox_enter(&params);
+
+	if (r == -EINVAL || r == -ENOSYS) {
+		log_warning("this kernel has no seccomp filters: running without a sandbox");
+		return 0;
+	}
+	if (r < 0)
+		log_error("can't enter the sandbox: %s", strerror(-r));
+	return r;
 }
 
 static struct nat_params shard_params(const struct gateway *g)
@@ -361,7 +376,7 @@ static void announce(const struct gateway *g)
 int gateway_start_threads(struct gateway *g)
 {
 	char name[16];
-	int r = 0;
+	int r = open_dns(g);
 
 	for (unsigned int i = 0; i < g->workers && r >= 0; i++)
 		r = new_worker(g, i);

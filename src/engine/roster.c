@@ -86,10 +86,10 @@ struct roster *roster_free(struct roster *r)
 	if (!r)
 		return NULL;
 	for (size_t i = 0; i < r->n_retired; i++)
-		table_free(r->retired[i].table);
+		engine_table_free(r->retired[i].table);
 	if (r->pending != r->table)
-		table_free(r->pending);
-	table_free(r->table);
+		engine_table_free(r->pending);
+	engine_table_free(r->table);
 	members_free(r->members, r->n_members);
 	free(r->heard);
 	free(r);
@@ -120,7 +120,8 @@ static int build(struct roster *r, const struct config *config, const struct mem
 			.n_allowed = m->n_allowed,
 		};
 	}
-	result = table_new(r->table, config, r->uplink, r->host, specs, n, r->peers_max, ret);
+	result =
+		engine_table_new(r->table, config, r->uplink, r->host, specs, n, r->peers_max, ret);
 	free(specs);
 	if (result == -ENOSPC)
 		snprintf(complaint, COMPLAINT_LEN,
@@ -138,7 +139,7 @@ static int build(struct roster *r, const struct config *config, const struct mem
 static void set_pending(struct roster *r, struct table *table)
 {
 	if (r->pending != r->table)
-		table_free(r->pending);
+		engine_table_free(r->pending);
 	r->pending = table;
 	if (!r->table)
 		r->table = table;
@@ -267,7 +268,7 @@ void roster_acknowledged(struct roster *r, unsigned int from, const struct post_
 	}
 	for (size_t i = 0; i < r->n_retired; i++) {
 		if (r->retired[i].waits_for == 0)
-			table_free(r->retired[i].table);
+			engine_table_free(r->retired[i].table);
 		else
 			r->retired[kept++] = r->retired[i];
 	}
@@ -320,7 +321,7 @@ void roster_restore(struct roster *r, const char *text, size_t len, uint64_t wal
 	size_t n = peers ? state_parse(text, len, peers, STATE_PEERS_MAX) : 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t peer = table_find(r->table, peers[i].public_key);
+		uint32_t peer = engine_table_find(r->table, peers[i].public_key);
 
 		if (peer != WG_NO_PEER && peers[i].handshake + RECENTLY_S > wall)
 			call_peer(r, peer, &peers[i].endpoint);

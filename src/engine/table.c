@@ -23,7 +23,7 @@ static uint32_t *place_of(const struct table *table, const uint8_t *public_key)
 	return &table->by_key[i];
 }
 
-uint32_t table_find(const struct table *table, const uint8_t public_key[static WG_KEY_LEN])
+uint32_t engine_table_find(const struct table *table, const uint8_t public_key[static WG_KEY_LEN])
 {
 	return *place_of(table, public_key);
 }
@@ -82,7 +82,7 @@ static int number_peers(struct table *table, const struct table *old, const stru
 	int r = 0;
 
 	for (size_t i = 0; i < n_specs && old && r >= 0; i++) {
-		uint32_t number = table_find(old, specs[i].public_key);
+		uint32_t number = engine_table_find(old, specs[i].public_key);
 
 		if (number == WG_NO_PEER)
 			continue;
@@ -90,7 +90,7 @@ static int number_peers(struct table *table, const struct table *old, const stru
 		r = fill_peer(table, number, &specs[i]);
 	}
 	for (size_t i = 0; i < n_specs && r >= 0; i++) {
-		if (old && table_find(old, specs[i].public_key) != WG_NO_PEER)
+		if (old && engine_table_find(old, specs[i].public_key) != WG_NO_PEER)
 			continue;
 		while (number_free < table->peers_max && table->peers[number_free].used)
 			number_free++;
@@ -132,9 +132,10 @@ static int build_router(struct table *table, const struct config *config,
 	return router_new(&params, &table->router);
 }
 
-int table_new(const struct table *old, const struct config *config, const struct uplink *uplink,
-	      const struct uplink_host *host, const struct peer_spec *specs, size_t n_specs,
-	      uint32_t peers_max, struct table **ret)
+int engine_table_new(const struct table *old, const struct config *config,
+		     const struct uplink *uplink, const struct uplink_host *host,
+		     const struct peer_spec *specs, size_t n_specs, uint32_t peers_max,
+		     struct table **ret)
 {
 	struct prefix gateway = config_gateway(config);
 	struct table *table = calloc(1, sizeof(*table));
@@ -166,11 +167,11 @@ int table_new(const struct table *old, const struct config *config, const struct
 	*ret = table;
 	return 0;
 err_table:
-	table_free(table);
+	engine_table_free(table);
 	return r;
 }
 
-struct table *table_free(struct table *table)
+struct table *engine_table_free(struct table *table)
 {
 	if (!table)
 		return NULL;

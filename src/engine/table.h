@@ -63,20 +63,21 @@ struct peer_spec {
 };
 
 /**
- * table_new() - builds a table
+ * engine_table_new() - builds a table
  * @old: the one in force, from which numbers are kept; NULL at start
  * @config: everything but peers
  * @specs: the peers, without duplicate keys
  *
  * Return: 0; -ENOSPC: more peers than @peers_max; -ENOMEM.
  */
-int table_new(const struct table *old, const struct config *config, const struct uplink *uplink,
-	      const struct uplink_host *host, const struct peer_spec *specs, size_t n_specs,
-	      uint32_t peers_max, struct table **ret);
-struct table *table_free(struct table *table);
+int engine_table_new(const struct table *old, const struct config *config,
+		     const struct uplink *uplink, const struct uplink_host *host,
+		     const struct peer_spec *specs, size_t n_specs, uint32_t peers_max,
+		     struct table **ret);
+struct table *engine_table_free(struct table *table);
 
-/** table_find() - the number of the peer with this key; WG_NO_PEER if there is none */
-uint32_t table_find(const struct table *table, const uint8_t public_key[static WG_KEY_LEN]);
+/** engine_table_find() - the number of the peer with this key; WG_NO_PEER if there is none */
+uint32_t engine_table_find(const struct table *table, const uint8_t public_key[static WG_KEY_LEN]);
 
 /** peer_worker() - who owns a peer for life */
 static inline unsigned int peer_worker(uint32_t peer, unsigned int workers)

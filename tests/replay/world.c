@@ -13,8 +13,8 @@
 #define CLIENTS_MAX 16
 #define WORKERS_MAX 8
 #define PEERS_MAX   64
-#define START	    (1000 * NS_PER_S)
-#define WALL	    (UINT64_C(1700000000) * NS_PER_S)
+#define START       (1000 * NS_PER_S)
+#define WALL        (UINT64_C(1700000000) * NS_PER_S)
 
 struct client {
 	char name[32];
@@ -81,7 +81,7 @@ static struct table *make_table(struct world *w)
 			.n_allowed = 1,
 		};
 	}
-	if (table_new(table_in_force(w), &w->config, &w->uplink, &w->host, specs, n, PEERS_MAX,
+	if (engine_table_new(table_in_force(w), &w->config, &w->uplink, &w->host, specs, n, PEERS_MAX,
 		      &table) < 0)
 		abort();
 	w->tables[w->n_tables++] = table;
@@ -159,7 +159,7 @@ static void stop_gateway(struct world *w)
 		udp_free(w->udp[i]);
 	post_free(w->post);
 	for (size_t i = 0; i < w->n_tables; i++)
-		table_free(w->tables[i]);
+		engine_table_free(w->tables[i]);
 	w->n_tables = 0;
 }
 
@@ -176,7 +176,8 @@ struct world *world_new(unsigned int workers)
 	wg_public_key(w->public_key, w->private_key);
 	prefix_parse("10.66.77.1/24", &w->config.addresses[0]);
 	w->config.n_addresses = 1;
-	w->uplink = (struct uplink){ .name = "ext0", .up = true, .address = w->address, .mtu = 1500 };
+	w->uplink =
+		(struct uplink){ .name = "ext0", .up = true, .address = w->address, .mtu = 1500 };
 	w->host.addresses[0] = w->address;
 	w->host.n_addresses = 1;
 	start_gateway(w);
@@ -221,7 +222,8 @@ int world_add_client(struct world *w, const char *name, uint32_t ip4, uint16_t k
 	c->ip4 = ip4;
 	c->keepalive = keepalive;
 	c->allowed = (struct prefix){ addr_ip4(ip4), 32 };
-	c->where = (struct endpoint){ addr_ip4(0xcb007100u + 10u + (uint32_t)w->n_clients), 40000, 0 };
+	c->where =
+		(struct endpoint){ addr_ip4(0xcb007100u + 10u + (uint32_t)w->n_clients), 40000, 0 };
 	wg_private_key(&w->rng, c->private_key);
 	wg_public_key(c->public_key, c->private_key);
 	c->got = calloc(1, sizeof(*c->got));
