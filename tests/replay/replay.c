@@ -189,14 +189,16 @@ static size_t build(struct play *p, char **words, size_t n, uint8_t *out)
 		char *about[] = { words[4], words[5], words[6], (char *)"x" };
 		uint8_t inner[64];
 
-		if (build(p, about, 4, inner) < 28)
+		size_t quoted = build(p, about, 4, inner);
+
+		if (quoted == 0)
 			return 0;
 		memset(l4, 0, 8);
 		l4[0] = 3;
 		l4[1] = (uint8_t)atoi(words[3]);
-		memcpy(l4 + 8, inner, 28);
-		finish_checksum(l4, 36, 2, 0);
-		return ip_header(out, src, dst, IPPROTO_NUM_ICMP, 36);
+		memcpy(l4 + 8, inner, quoted);
+		finish_checksum(l4, 8 + quoted, 2, 0);
+		return ip_header(out, src, dst, IPPROTO_NUM_ICMP, 8 + quoted);
 	}
 	return 0;
 }
