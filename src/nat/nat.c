@@ -81,8 +81,12 @@ static int ports_new(struct nat *nat)
 
 int nat_new(const struct nat_params *params, struct rng *rng, struct nat **ret)
 {
-	struct nat *nat = calloc(1, sizeof(*nat));
+	struct nat *nat;
 
+	/* Mappings and flows share one range of timer ids. */
+	if ((uint64_t)params->mappings_max + params->flows_max >= UINT32_MAX)
+		return -ENOMEM;
+	nat = calloc(1, sizeof(*nat));
 	if (!nat)
 		return -ENOMEM;
 	nat->params = *params;
