@@ -135,6 +135,7 @@ static void begin_section(struct parser *p, const struct line *line)
 {
 	char shown[QUOTE_MAX];
 	char text[QUOTE_MAX];
+	size_t len = 0;
 
 	p->seen = 0;
 	for (p->section = SECTION_INTERFACE; p->section < SECTION_UNKNOWN; p->section++)
@@ -144,7 +145,10 @@ static void begin_section(struct parser *p, const struct line *line)
 		begin_peer(p);
 	if (p->section != SECTION_UNKNOWN || p->no_memory)
 		return;
-	snprintf(text, sizeof(text), "%.*s", (int)strcspn(line->text, "\r\n#"), line->text);
+	/* The text ends without a NUL, perhaps in this line. */
+	while (len < line->len && len < sizeof(text) && !strchr("\r\n#", line->text[len]))
+		len++;
+	snprintf(text, sizeof(text), "%.*s", (int)len, line->text);
 	parser_error(p, p->line,
 		     "unknown section %s, want [Interface], [Peer], [External], [Nat], [Dns], "
 		     "[Policy] or [Gateway]",
