@@ -115,6 +115,12 @@ static inline uint8_t *train_l4(const struct train *t)
 	return t->head + t->l4;
 }
 
+/** train_payload_len() - bytes in all pieces */
+static inline uint32_t train_payload_len(const struct train *t)
+{
+	return t->len - t->head_len;
+}
+
 /**
  * train_segment_len() - the longest IPv4 packet that its segments have, bytes
  */
