@@ -256,7 +256,7 @@ static void print_peers(struct page *p, const json_t *peers)
 	}
 	line(p, "%s", "");
 	if (json_array_size(peers) == 0)
-		line(p, "Peers: none yet; `culvert add NAME` makes one");
+		line(p, "Peers: none yet; `culvert peer add NAME` makes one");
 	else
 		line(p, "Peers: %zu, %zu heard in the last 3 minutes", json_array_size(peers),
 		     heard);
