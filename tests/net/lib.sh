@@ -122,10 +122,10 @@ check_not() {
 	passed "$sentence"
 }
 
-# compare A OP B - a number comparison for check that shows its numbers
+# compare A OP B - for check: a comparison of two numbers or sums, which it shows
 compare() {
 	echo "compared: $*"
-	awk -v a="$1" -v b="$3" "BEGIN { exit !(a + 0 $2 b + 0) }"
+	[ -n "$1" ] && [ -n "$3" ] && awk "BEGIN { exit !(($1) $2 ($3)) }"
 }
 
 # same A B - for check: two texts are the same
@@ -470,11 +470,10 @@ resolver() {
 
 # --- watching --------------------------------------------------------------------------
 
-# capture NAME HOST IFACE FILTER - tcpdump into $T/NAME.pcap
+# capture NAME HOST IFACE FILTER - into $T/NAME.pcap
 capture() {
-	spawn "$1" "$2" tcpdump -Z root -i "$3" -s 128 -B 16384 --immediate-mode -U -n \
-		-w "$T/$1.pcap" "$4"
-	wait_for 5 grep -q 'listening on' "$T/$1.log"
+	spawn "$1" "$2" /usr/bin/python3 "$TOOLS/watch.py" capture "$3" "$T/$1.pcap" "$4"
+	wait_for 5 grep -q listening "$T/$1.log"
 }
 
 # capture_end NAME
@@ -485,7 +484,7 @@ capture_end() {
 
 # captured NAME [FILTER] - how many packets of it match
 captured() {
-	tcpdump -n -r "$T/$1.pcap" "${2:-}" 2>/dev/null | grep -c .
+	/usr/bin/python3 "$TOOLS/watch.py" count "$T/$1.pcap" "${2:-}"
 }
 
 # What the gateway's own kernel says to the far side: client packets arrive with a TTL below 64.

@@ -7,7 +7,7 @@
 
 rival_init() {
 	mkdir -p "$T/rival"
-	wg genkey >"$T/rival/key"
+	(umask 077 && wg genkey >"$T/rival/key")
 	rival_peers=0
 	printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' \
 		"$(cat "$T/rival/key")" >"$CONFIG"
