@@ -19,6 +19,8 @@ static const struct command commands[] = {
 	{ "init", command_init, "write a gateway configuration with fresh keys" },
 	{ "peer", command_peer, "add, list, show or remove clients" },
 	{ "check", command_check, "validate a configuration" },
+	{ "gateway", command_gateway, "run the gateway" },
+	{ "status", command_status, "show what the running gateway does" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

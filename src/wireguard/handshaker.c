@@ -53,7 +53,7 @@ int wg_handshaker_new(const uint8_t private_key[static WG_KEY_LEN], uint32_t pee
 	x25519_public(h->self.public_key, private_key);
 	cookie_checker_init(&h->checker, h->self.public_key, rng);
 	ratelimit_init(&h->ratelimit, rng);
-	if (roster_new(peers_max, rng, &h->roster) < 0 ||
+	if (wg_roster_new(peers_max, rng, &h->roster) < 0 ||
 	    deadlines_new(peers_max, &h->deadlines) < 0) {
 		wg_handshaker_free(h);
 		return -ENOMEM;
@@ -66,7 +66,7 @@ struct wg_handshaker *wg_handshaker_free(struct wg_handshaker *h)
 {
 	if (!h)
 		return NULL;
-	roster_free(h->roster);
+	wg_roster_free(h->roster);
 	deadlines_free(h->deadlines);
 	wipe(h, sizeof(*h));
 	free(h);
@@ -77,12 +77,12 @@ int wg_handshaker_peer_set(struct wg_handshaker *h, uint32_t peer,
 			   const uint8_t public_key[static WG_KEY_LEN],
 			   const uint8_t psk[static WG_KEY_LEN])
 {
-	uint32_t known = roster_find_key(h->roster, public_key);
+	uint32_t known = wg_roster_find_key(h->roster, public_key);
 	uint8_t static_static[WG_KEY_LEN];
 	struct hs_peer *p;
 
 	if (known == peer) {
-		memcpy(roster_peer(h->roster, peer)->noise.psk, psk, WG_KEY_LEN);
+		memcpy(wg_roster_peer(h->roster, peer)->noise.psk, psk, WG_KEY_LEN);
 		return 0;
 	}
 	if (known != WG_NO_PEER)
@@ -91,7 +91,7 @@ int wg_handshaker_peer_set(struct wg_handshaker *h, uint32_t peer,
 	    !x25519(static_static, h->self.private_key, public_key))
 		return -EINVAL;
 	wg_handshaker_peer_remove(h, peer); /* another key under this number */
-	p = roster_add(h->roster, peer, public_key);
+	p = wg_roster_add(h->roster, peer, public_key);
 	memcpy(p->noise.psk, psk, WG_KEY_LEN);
 	memcpy(p->noise.static_static, static_static, WG_KEY_LEN);
 	cookie_jar_init(&p->jar, public_key);
@@ -102,7 +102,7 @@ int wg_handshaker_peer_set(struct wg_handshaker *h, uint32_t peer,
 /* The only place that writes ->state: each state with its secrets and its timer. */
 static void enter(struct wg_handshaker *h, uint32_t peer, enum handshake_state to, uint64_t now)
 {
-	struct hs_peer *p = roster_peer(h->roster, peer);
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
 	uint64_t again;
 
 	switch (to) {
@@ -122,22 +122,22 @@ static void enter(struct wg_handshaker *h, uint32_t peer, enum handshake_state t
 
 void wg_handshaker_peer_remove(struct wg_handshaker *h, uint32_t peer)
 {
-	if (!roster_peer(h->roster, peer))
+	if (!wg_roster_peer(h->roster, peer))
 		return;
 	enter(h, peer, HS_IDLE, 0);
-	roster_remove(h->roster, peer);
+	wg_roster_remove(h->roster, peer);
 }
 
 /* Fills @out with an initiation to where the peer was last heard. */
 static void send_initiation(struct wg_handshaker *h, uint32_t peer, uint64_t now, uint64_t wall,
 			    struct wg_output *out)
 {
-	struct hs_peer *p = roster_peer(h->roster, peer);
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
 	uint8_t stamp[STAMP_LEN];
 
 	p->pending_index = p->state == HS_INITIATION_SENT
-				   ? roster_replace_index(h->roster, peer, p->pending_index)
-				   : roster_new_index(h->roster, peer);
+				   ? wg_roster_replace_index(h->roster, peer, p->pending_index)
+				   : wg_roster_new_index(h->roster, peer);
 	p->stamp_sent = stamp_after(wall, p->stamp_sent);
 	stamp_store(stamp, p->stamp_sent);
 	if (!noise_initiation_create(&h->self, &p->noise, p->pending_index, stamp, h->rng,
@@ -158,7 +158,7 @@ void wg_handshaker_initiate(struct wg_handshaker *h, uint32_t peer, const struct
 			    const struct addr *from, uint64_t now, uint64_t wall,
 			    struct wg_output *out)
 {
-	struct hs_peer *p = roster_peer(h->roster, peer);
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
 
 	*out = (struct wg_output){ .kind = WG_NOTHING, .peer = WG_NO_PEER };
 	if (!p || p->state != HS_IDLE || now < p->may_initiate)
@@ -183,7 +183,7 @@ void wg_handshaker_on_deadline(struct wg_handshaker *h, uint64_t now, uint64_t w
 	*out = (struct wg_output){ .kind = WG_NOTHING, .peer = WG_NO_PEER };
 	if (peer == UINT32_MAX)
 		return;
-	p = roster_peer(h->roster, peer);
+	p = wg_roster_peer(h->roster, peer);
 	if (now < p->attempt_began + REKEY_ATTEMPT_TIME) {
 		send_initiation(h, peer, now, wall, out);
 		return;
@@ -196,7 +196,7 @@ void wg_handshaker_on_deadline(struct wg_handshaker *h, uint64_t now, uint64_t w
 void wg_handshaker_set_endpoint(struct wg_handshaker *h, uint32_t peer, const struct endpoint *to,
 				const struct addr *from)
 {
-	struct hs_peer *p = roster_peer(h->roster, peer);
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
 
 	if (!p)
 		return;
@@ -248,8 +248,8 @@ static enum verdict consume_initiation(struct wg_handshaker *h, const struct inc
 
 	if (!noise_initiation_identify(&h->self, in->message, state, public_key))
 		return DROP_WG_HANDSHAKE;
-	peer = roster_find_key(h->roster, public_key);
-	p = roster_peer(h->roster, peer);
+	peer = wg_roster_find_key(h->roster, public_key);
+	p = wg_roster_peer(h->roster, peer);
 	if (!p)
 		return DROP_WG_UNKNOWN_PEER;
 	if (!noise_initiation_prove(&p->noise, in->message, state, stamp))
@@ -260,7 +260,7 @@ static enum verdict consume_initiation(struct wg_handshaker *h, const struct inc
 	/* Only now is it known who speaks: our own retransmissions follow it there. */
 	p->to = *in->from;
 	p->from = *in->to;
-	out->keys.local_index = roster_new_index(h->roster, peer);
+	out->keys.local_index = wg_roster_new_index(h->roster, peer);
 	if (!noise_response_create(&p->noise, out->keys.local_index,
 				   load_le32(in->message + SENDER_AT), h->rng, state, out->message))
 		return DROP_WG_HANDSHAKE;
@@ -284,8 +284,8 @@ static enum verdict receive_response(struct wg_handshaker *h, const struct incom
 				     struct wg_output *out)
 {
 	uint32_t index = wg_receiver_index(in->message);
-	uint32_t peer = roster_find_index(h->roster, index);
-	struct hs_peer *p = roster_peer(h->roster, peer);
+	uint32_t peer = wg_roster_find_index(h->roster, index);
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
 
 	if (!p || p->state != HS_INITIATION_SENT || p->pending_index != index)
 		return DROP_WG_INDEX;
@@ -301,8 +301,8 @@ static enum verdict receive_response(struct wg_handshaker *h, const struct incom
 
 static enum verdict receive_cookie_reply(struct wg_handshaker *h, const struct incoming *in)
 {
-	uint32_t peer = roster_find_index(h->roster, wg_receiver_index(in->message));
-	struct hs_peer *p = roster_peer(h->roster, peer);
+	uint32_t peer = wg_roster_find_index(h->roster, wg_receiver_index(in->message));
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
 
 	/* The retransmission that is due anyhow carries MAC2: nothing is sent at once. */
 	if (!p)

@@ -19,7 +19,7 @@ struct roster {
 	uint32_t *by_key; /* open addressing: peer + 1, 0 is free */
 };
 
-int roster_new(uint32_t peers_max, struct rng *rng, struct roster **ret)
+int wg_roster_new(uint32_t peers_max, struct rng *rng, struct roster **ret)
 {
 	struct roster *r = calloc(1, sizeof(*r));
 	size_t size = 16;
@@ -34,14 +34,14 @@ int roster_new(uint32_t peers_max, struct rng *rng, struct roster **ret)
 	r->by_key = calloc(size, sizeof(*r->by_key));
 	if (!r->peers || !r->by_key ||
 	    index_table_new(peers_max * ROSTER_INDICES, &r->indices) < 0) {
-		roster_free(r);
+		wg_roster_free(r);
 		return -ENOMEM;
 	}
 	*ret = r;
 	return 0;
 }
 
-struct roster *roster_free(struct roster *r)
+struct roster *wg_roster_free(struct roster *r)
 {
 	if (!r)
 		return NULL;
@@ -56,7 +56,7 @@ struct roster *roster_free(struct roster *r)
 	return NULL;
 }
 
-struct hs_peer *roster_peer(const struct roster *r, uint32_t peer)
+struct hs_peer *wg_roster_peer(const struct roster *r, uint32_t peer)
 {
 	if (peer >= r->peers_max || !r->peers[peer].present)
 		return NULL;
@@ -79,17 +79,17 @@ static uint32_t place_of(const struct roster *r, const uint8_t *public_key)
 	return i;
 }
 
-uint32_t roster_find_key(const struct roster *r, const uint8_t public_key[static WG_KEY_LEN])
+uint32_t wg_roster_find_key(const struct roster *r, const uint8_t public_key[static WG_KEY_LEN])
 {
 	return r->by_key[place_of(r, public_key)] - 1;
 }
 
-uint32_t roster_find_index(const struct roster *r, uint32_t index)
+uint32_t wg_roster_find_index(const struct roster *r, uint32_t index)
 {
 	return index_table_get(r->indices, index);
 }
 
-struct hs_peer *roster_add(struct roster *r, uint32_t peer,
+struct hs_peer *wg_roster_add(struct roster *r, uint32_t peer,
 			   const uint8_t public_key[static WG_KEY_LEN])
 {
 	struct hs_peer *p = &r->peers[peer];
@@ -115,9 +115,9 @@ static void forget_key(struct roster *r, uint32_t hole)
 	r->by_key[hole] = 0;
 }
 
-void roster_remove(struct roster *r, uint32_t peer)
+void wg_roster_remove(struct roster *r, uint32_t peer)
 {
-	struct hs_peer *p = roster_peer(r, peer);
+	struct hs_peer *p = wg_roster_peer(r, peer);
 
 	if (!p)
 		return;
@@ -151,7 +151,7 @@ static uint32_t put_index(struct roster *r, uint32_t peer, uint32_t place)
 	return p->indices[place];
 }
 
-uint32_t roster_new_index(struct roster *r, uint32_t peer)
+uint32_t wg_roster_new_index(struct roster *r, uint32_t peer)
 {
 	struct hs_peer *p = &r->peers[peer];
 	uint32_t place = p->next_index;
@@ -160,7 +160,7 @@ uint32_t roster_new_index(struct roster *r, uint32_t peer)
 	return put_index(r, peer, place);
 }
 
-uint32_t roster_replace_index(struct roster *r, uint32_t peer, uint32_t old)
+uint32_t wg_roster_replace_index(struct roster *r, uint32_t peer, uint32_t old)
 {
 	const struct hs_peer *p = &r->peers[peer];
 
@@ -168,5 +168,5 @@ uint32_t roster_replace_index(struct roster *r, uint32_t peer, uint32_t old)
 		if (p->indices[i] == old)
 			return put_index(r, peer, i);
 	}
-	return roster_new_index(r, peer);
+	return wg_roster_new_index(r, peer);
 }

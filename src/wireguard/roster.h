@@ -46,25 +46,25 @@ struct hs_peer {
 
 struct roster;
 
-int roster_new(uint32_t peers_max, struct rng *rng, struct roster **ret);
-struct roster *roster_free(struct roster *r);
+int wg_roster_new(uint32_t peers_max, struct rng *rng, struct roster **ret);
+struct roster *wg_roster_free(struct roster *r);
 
-/** roster_peer() - by number; NULL if there is none */
-struct hs_peer *roster_peer(const struct roster *r, uint32_t peer);
+/** wg_roster_peer() - by number; NULL if there is none */
+struct hs_peer *wg_roster_peer(const struct roster *r, uint32_t peer);
 
-/** roster_add() - @peer must be free and the key unknown; Return: it, with its key set */
-struct hs_peer *roster_add(struct roster *r, uint32_t peer,
+/** wg_roster_add() - @peer must be free and the key unknown; Return: it, with its key set */
+struct hs_peer *wg_roster_add(struct roster *r, uint32_t peer,
 			   const uint8_t public_key[static WG_KEY_LEN]);
-void roster_remove(struct roster *r, uint32_t peer);
+void wg_roster_remove(struct roster *r, uint32_t peer);
 
-/** roster_find_key(), roster_find_index() - Return: the peer's number, or WG_NO_PEER */
-uint32_t roster_find_key(const struct roster *r, const uint8_t public_key[static WG_KEY_LEN]);
-uint32_t roster_find_index(const struct roster *r, uint32_t index);
+/** wg_roster_find_key(), wg_roster_find_index() - Return: the peer's number, or WG_NO_PEER */
+uint32_t wg_roster_find_key(const struct roster *r, const uint8_t public_key[static WG_KEY_LEN]);
+uint32_t wg_roster_find_index(const struct roster *r, uint32_t index);
 
-/** roster_new_index() - an unused one in the peer's slot; the peer's oldest is forgotten */
-uint32_t roster_new_index(struct roster *r, uint32_t peer);
+/** wg_roster_new_index() - an unused one in the peer's slot; the peer's oldest is forgotten */
+uint32_t wg_roster_new_index(struct roster *r, uint32_t peer);
 
-/** roster_replace_index() - a new one in the place of @old, of which no session came */
-uint32_t roster_replace_index(struct roster *r, uint32_t peer, uint32_t old);
+/** wg_roster_replace_index() - a new one in the place of @old, of which no session came */
+uint32_t wg_roster_replace_index(struct roster *r, uint32_t peer, uint32_t old);
 
 #endif
