@@ -78,6 +78,31 @@ static void from_host(struct worker *w, struct train *t)
 	path_to_peer(w, route.peer, t, WG_NO_PEER);
 }
 
+/* What the proxy's listener says, as if 10.66.77.1:53 had said it. */
+unsigned int path_loopback_poll(struct worker *w)
+{
+	size_t n =
+		loopback_recv(w->loopback, w->trains, EXTERNAL_RX_BATCH, w->external_drops, w->now);
+
+	for (size_t i = 0; i < n; i++) {
+		struct train *t = &w->trains[i];
+		uint32_t peer = allowed_ips_find_ip4(w->table->allowed, t->dst);
+
+		counter_add(&w->counters.in_host, train_segments(t));
+		if (peer == WG_NO_PEER) {
+			path_drop(w, DROP_ROUTE_NO_PEER, train_segments(t));
+			continue;
+		}
+		if (t->tcp_flags & TCP_SYN)
+			train_clamp_mss(t, (uint16_t)(w->table->mtu - TCP_IP_HEADERS));
+		train_set_src(t, w->table->gateway);
+		restore_dns_port(w, t);
+		path_to_peer(w, peer, t, WG_NO_PEER);
+	}
+	count_refused(w, &w->counters.in_host);
+	return n == EXTERNAL_RX_BATCH ? WORKER_LOOPBACK : 0;
+}
+
 unsigned int path_tun_poll(struct worker *w)
 {
 	size_t n = tun_recv(w->tun, w->trains, TUN_RX_BATCH, w->external_drops);

@@ -216,6 +216,7 @@ static void close_all(struct gateway *g)
 		worker_free(g->worker[i]);
 	dns_proxy_free(g->dns);
 	leases_free(g->leases);
+	loopback_free(g->loopback);
 	tun_free(g->tun);
 	for (unsigned int i = 0; i < g->workers; i++)
 		external_free(g->external[i]);

@@ -18,6 +18,7 @@
 #include "engine/dns_proxy.h"
 #include "engine/handshake.h"
 #include "engine/leases.h"
+#include "engine/loopback.h"
 #include "engine/post.h"
 #include "engine/roster.h"
 #include "engine/worker.h"
@@ -60,7 +61,8 @@ struct gateway {
 	struct post *post;
 	struct udp *udp[1 + WORKERS_MAX];
 	struct external *external[WORKERS_MAX];
-	struct tun *tun; /* NULL: no adapter */
+	struct tun *tun;           /* NULL: no adapter */
+	struct loopback *loopback; /* instead of it, for DNS over TCP; else NULL */
 	struct dns_proxy *dns;
 	struct leases *leases;
 	struct roster *roster;

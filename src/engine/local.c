@@ -78,7 +78,7 @@ static void icmp_to_host(struct worker *w, const struct train *about, uint16_t m
 	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)
 		return;
 	counter_add(&w->counters.generated, 1);
-	path_host_deliver(w, &t);
+	path_host_deliver(w, &t, WG_NO_PEER);
 }
 
 void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t mtu)
@@ -93,10 +93,11 @@ void path_too_big(struct worker *w, const struct train *about, uint32_t client, 
 		icmp_to_outside(w, about, (uint16_t)mtu);
 }
 
-static void deliver_to_tun(struct worker *w, struct train *t)
+static void deliver(struct worker *w, struct train *t, uint32_t client)
 {
 	uint32_t segments = train_segments(t);
-	enum verdict v = tun_send(w->tun, t);
+	enum verdict v =
+		w->tun ? tun_send(w->tun, t) : loopback_send(w->loopback, t, client, w->now);
 
 	if (v == PASS)
 		counter_add(&w->counters.out_host, segments);
@@ -104,15 +105,15 @@ static void deliver_to_tun(struct worker *w, struct train *t)
 		path_drop(w, v, segments);
 }
 
-void path_host_deliver(struct worker *w, struct train *t)
+void path_host_deliver(struct worker *w, struct train *t, uint32_t client)
 {
-	struct post_train head = { .gso_size = t->gso_size,
-				   .csum = (uint8_t)t->csum,
-				   .len = t->len };
+	struct post_train head = {
+		.client = client, .gso_size = t->gso_size, .csum = (uint8_t)t->csum, .len = t->len
+	};
 	uint8_t *p;
 
-	if (w->tun) {
-		deliver_to_tun(w, t);
+	if (w->tun || w->loopback) {
+		deliver(w, t, client);
 		return;
 	}
 	p = post_reserve(w->post, w->number, 0, POST_TRAIN_TO_HOST, sizeof(head) + t->len);
@@ -148,7 +149,7 @@ void path_to_host(struct worker *w, struct train *t, uint32_t peer)
 		return;
 	}
 	if (w->has_adapter) {
-		path_host_deliver(w, t);
+		path_host_deliver(w, t, peer);
 		return;
 	}
 	path_drop(w, DROP_ROUTE_NO_HOST, train_segments(t));
@@ -193,8 +194,14 @@ void path_to_gateway(struct worker *w, struct train *t, uint32_t peer)
 		dns_query(w, t, peer);
 		return;
 	}
-	if (to_dns && t->proto == IPPROTO_NUM_TCP && w->table->dns_tcp_port != 0)
+	if (to_dns && t->proto == IPPROTO_NUM_TCP && w->table->dns_tcp_port != 0) {
 		train_set_dport(t, w->table->dns_tcp_port);
+		if (!w->has_adapter) {
+			train_set_dst(t, LOOPBACK_LISTENER);
+			path_host_deliver(w, t, peer);
+			return;
+		}
+	}
 	path_to_host(w, t, peer);
 }
 

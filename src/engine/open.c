@@ -181,6 +181,24 @@ static void open_adapter(struct gateway *g)
 			 : r == -ENOENT              ? "no /dev/net/tun"
 			 : r == -EBUSY               ? "the name " ADAPTER " is taken"
 						     : strerror(-r));
+	if (r < 0 && g->config->dns)
+		(void)loopback_new(roster_table(g->roster)->peers_max, &g->rng, &g->loopback);
+}
+
+/* At the adapter's address, or where there is none at one that only loopback.h reaches. */
+static void listen_for_tcp(struct gateway *g, const struct prefix *tunnel)
+{
+	struct prefix loopback = { addr_ip4(LOOPBACK_SOURCE), 32 };
+	int r = -EOPNOTSUPP;
+
+	if (g->tun)
+		r = dns_proxy_listen(g->dns, roster_table(g->roster)->gateway, tunnel);
+	else if (g->loopback)
+		r = dns_proxy_listen(g->dns, LOOPBACK_LISTENER, &loopback);
+	if (r < 0)
+		log_warning("DNS is served by UDP only: no listener for TCP: %s", strerror(-r));
+	else
+		roster_set_dns_port(g->roster, (uint16_t)r);
 }
 
 static int open_dns(struct gateway *g)
@@ -208,13 +226,7 @@ static int open_dns(struct gateway *g)
 		log_error("%s", complaint);
 		return r;
 	}
-	if (!g->tun)
-		return 0;
-	r = dns_proxy_listen(g->dns, params.gateway, &tunnel);
-	if (r < 0)
-		log_warning("DNS over TCP can't be served at the adapter: %s", strerror(-r));
-	else
-		roster_set_dns_port(g->roster, (uint16_t)r);
+	listen_for_tcp(g, &tunnel);
 	return 0;
 }
 
@@ -299,6 +311,7 @@ static int new_worker(struct gateway *g, unsigned int number)
 		.external = g->external[number],
 		.tun = number == 0 ? g->tun : NULL,
 		.has_adapter = g->tun != NULL,
+		.loopback = number == 0 ? g->loopback : NULL,
 		.dns = g->dns,
 		.table = roster_table(g->roster),
 		.uplink = &g->uplink,

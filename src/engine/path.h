@@ -11,6 +11,7 @@
 #ifndef CULVERT_ENGINE_PATH_H
 #define CULVERT_ENGINE_PATH_H
 
+#include "engine/loopback.h"
 #include "engine/staging.h"
 #include "engine/worker.h"
 #include "io/loop.h"
@@ -43,6 +44,7 @@ struct worker {
 	struct external *external;
 	struct tun *tun;
 	bool has_adapter;
+	struct loopback *loopback;
 	struct dns_proxy *dns;
 	const struct table *table;
 	struct rng *rng;
@@ -83,6 +85,7 @@ void path_from_peer(struct worker *w, struct train *t, uint32_t peer);
 /* from_outside.c */
 unsigned int path_external_poll(struct worker *w);
 unsigned int path_tun_poll(struct worker *w);
+unsigned int path_loopback_poll(struct worker *w);
 
 /** path_from_outside() - a train for our external address: translated back and to its peer */
 void path_from_outside(struct worker *w, struct train *t);
@@ -106,7 +109,7 @@ void path_to_gateway(struct worker *w, struct train *t, uint32_t peer);
 
 /** path_to_host() - for an address of the gateway host, by the adapter */
 void path_to_host(struct worker *w, struct train *t, uint32_t peer);
-void path_host_deliver(struct worker *w, struct train *t);
+void path_host_deliver(struct worker *w, struct train *t, uint32_t client);
 
 /** path_icmp_to_peer() - tells @peer why @about went nowhere, within the limit */
 void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t peer, uint8_t type,

@@ -23,6 +23,7 @@ enum {
 	WHAT_EXTERNAL = WORKER_EXTERNAL,
 	WHAT_TUN = WORKER_TUN,
 	WHAT_POST = WORKER_POST,
+	WHAT_LOOPBACK = WORKER_LOOPBACK,
 };
 
 /* Every shard's query identifiers are its own by number: nothing of the host need be asked. */
@@ -167,7 +168,7 @@ static void receive_train(struct worker *w, const struct post_message *m)
 	else if (m->kind == POST_TRAIN_FROM_OUTSIDE)
 		path_from_outside(w, t);
 	else
-		path_host_deliver(w, t);
+		path_host_deliver(w, t, head.client);
 }
 
 static void receive(struct worker *w, const struct post_message *m)
@@ -264,6 +265,8 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 		more |= path_external_poll(w);
 	if (ready & WORKER_TUN && w->tun)
 		more |= path_tun_poll(w);
+	if (ready & WORKER_LOOPBACK && w->loopback)
+		more |= path_loopback_poll(w);
 	if (ready & WORKER_POST) {
 		more |= post_poll(w);
 		path_dns_answers(w);
@@ -272,6 +275,8 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 		wg_tunnel_on_deadline(w->tunnel, now);
 	if (nat_next_deadline(w->nat) <= now)
 		nat_on_deadline(w->nat, now, NAT_REAP_BUDGET);
+	if (w->loopback && loopback_next_deadline(w->loopback) <= now)
+		loopback_on_deadline(w->loopback, now);
 	path_tunnel_events(w);
 	path_flush(w);
 	path_tunnel_events(w); /* the flush may have asked for a handshake */
@@ -281,7 +286,9 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 
 uint64_t worker_next_deadline(const struct worker *w)
 {
-	return earlier(wg_tunnel_next_deadline(w->tunnel), nat_next_deadline(w->nat));
+	uint64_t next = earlier(wg_tunnel_next_deadline(w->tunnel), nat_next_deadline(w->nat));
+
+	return w->loopback ? earlier(next, loopback_next_deadline(w->loopback)) : next;
 }
 
 bool worker_stopped(const struct worker *w)
@@ -305,6 +312,7 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 	w->external = params->external;
 	w->tun = params->tun;
 	w->has_adapter = params->has_adapter;
+	w->loopback = params->loopback;
 	w->dns = params->dns;
 	w->rng = params->rng;
 	w->uplink = *params->uplink;
@@ -343,6 +351,8 @@ static int register_all(struct worker *w, struct loop *loop)
 		r = loop_add(loop, external_fd(w->external), LOOP_READ, WHAT_EXTERNAL);
 	if (r >= 0 && w->tun)
 		r = loop_add(loop, tun_fd(w->tun), LOOP_READ, WHAT_TUN);
+	if (r >= 0 && w->loopback)
+		r = loop_add(loop, loopback_fd(w->loopback), LOOP_READ, WHAT_LOOPBACK);
 	if (r >= 0)
 		r = loop_add(loop, post_fd(w->post, w->number), LOOP_READ, WHAT_POST);
 	return r;

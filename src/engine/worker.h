@@ -23,6 +23,7 @@
 #include "io/udp.h"
 #include "nat/nat.h"
 
+struct loopback;
 struct worker;
 
 struct worker_params {
@@ -33,6 +34,7 @@ struct worker_params {
 	struct external *external; /* this worker's end */
 	struct tun *tun;           /* worker 0 if there is an adapter, else NULL */
 	bool has_adapter;          /* whether worker 0 has one */
+	struct loopback *loopback; /* worker 0 where there is no adapter, else NULL */
 	struct dns_proxy *dns;     /* NULL: no proxy */
 	const struct table *table; /* the first one */
 	const struct uplink *uplink;
@@ -50,7 +52,8 @@ enum worker_ready {
 	WORKER_EXTERNAL = 2,
 	WORKER_TUN = 4,
 	WORKER_POST = 8, /* messages, DNS answers */
-	WORKER_ALL = 15,
+	WORKER_LOOPBACK = 16,
+	WORKER_ALL = 31,
 };
 
 /**
