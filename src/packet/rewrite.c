@@ -89,8 +89,8 @@ void train_set_dst(struct train *t, uint32_t dst)
 	t->dst = dst;
 }
 
-/* Of a first fragment the ports are in the head, though not in the parsed copy. */
-static void set_port(struct train *t, size_t at, uint16_t to)
+/* Of a first fragment the ports are in the head, though not in the parsed copy at @parsed. */
+static void set_port(struct train *t, size_t at, uint16_t *parsed, uint16_t to)
 {
 	uint8_t *check = pseudo_check(t);
 	uint8_t *field = train_l4(t) + at;
@@ -100,20 +100,18 @@ static void set_port(struct train *t, size_t at, uint16_t to)
 	if (t->csum != CSUM_PARTIAL)
 		adjust_complete(t, check, load_be16(field), to);
 	store_be16(field, to);
+	if (!train_is_fragment(t))
+		*parsed = to;
 }
 
 void train_set_sport(struct train *t, uint16_t sport)
 {
-	set_port(t, L4_SPORT, sport);
-	if (!train_is_fragment(t))
-		t->sport = sport;
+	set_port(t, L4_SPORT, &t->sport, sport);
 }
 
 void train_set_dport(struct train *t, uint16_t dport)
 {
-	set_port(t, L4_DPORT, dport);
-	if (!train_is_fragment(t))
-		t->dport = dport;
+	set_port(t, L4_DPORT, &t->dport, dport);
 }
 
 void train_set_icmp_id(struct train *t, uint16_t id)
