@@ -159,6 +159,25 @@ static void flows_that_interleave_join_each_on_its_own(void **state)
 	assert_cut_gives_the_batch_back(8);
 }
 
+static void of_more_flows_than_are_kept_open_none_is_lost(void **state)
+{
+	struct build flow[12];
+	size_t n;
+
+	(void)state;
+	batch_clear();
+	for (unsigned int f = 0; f < 12; f++) {
+		flow[f] = tcp_data();
+		flow[f].sport = (uint16_t)(1000 + f);
+		batch_add_tcp(&flow[f], 2, 100);
+	}
+	for (unsigned int f = 0; f < 12; f++)
+		batch_add_tcp(&flow[f], 1, 100);
+	n = trains_join(batch.t, batch.n);
+	assert_true(n < batch.n);
+	assert_cut_gives_the_batch_back(n);
+}
+
 /* Two segments that would join, if the second one did not differ in one way. */
 struct differs {
 	const char *what;
@@ -370,6 +389,7 @@ int main(void)
 		cmocka_unit_test(tcp_segments_that_continue_each_other_become_one),
 		cmocka_unit_test(udp_datagrams_of_equal_length_but_the_last_become_one),
 		cmocka_unit_test(flows_that_interleave_join_each_on_its_own),
+		cmocka_unit_test(of_more_flows_than_are_kept_open_none_is_lost),
 		cmocka_unit_test(segments_that_differ_in_the_header_stay_apart),
 		cmocka_unit_test(with_df_any_identification_joins),
 		cmocka_unit_test(what_comes_between_closes_its_own_flow_only),

@@ -286,6 +286,20 @@ static void private_networks_can_be_allowed_as_a_whole(void **state)
 	check(&p, router_from_inside, table, N(table));
 }
 
+static void an_external_address_that_the_host_does_not_own_is_ours_too(void **state)
+{
+	static const struct expect table[] = {
+		GOES("10.66.77.2", "198.51.100.200", 64, ROUTE_EXTERNAL_ADDRESS),
+		DROPPED("198.51.100.200", "10.66.77.2", 64, MARTIAN, SILENT),
+		GOES("10.66.77.2", "203.0.113.5", 64, ROUTE_HOST),
+	};
+	struct router_params p = params();
+
+	(void)state;
+	p.external = ip("198.51.100.200");
+	check(&p, router_from_inside, table, N(table));
+}
+
 static void isolated_clients_reach_everything_but_each_other(void **state)
 {
 	static const struct expect table[] = {
@@ -393,6 +407,7 @@ int main(void)
 		cmocka_unit_test(the_longest_rule_wins_above_the_defaults),
 		cmocka_unit_test(no_rule_opens_what_no_packet_may_leave_for),
 		cmocka_unit_test(private_networks_can_be_allowed_as_a_whole),
+		cmocka_unit_test(an_external_address_that_the_host_does_not_own_is_ours_too),
 		cmocka_unit_test(isolated_clients_reach_everything_but_each_other),
 		cmocka_unit_test(a_tunnel_of_two_addresses_has_no_broadcast),
 		cmocka_unit_test(without_an_external_address_and_tunnel_the_rest_still_works),
