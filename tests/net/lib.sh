@@ -459,7 +459,7 @@ resolver() {
 			local-zone: example.com. static
 			local-data: "www.example.com. 60 A 198.51.100.2"
 			$(seq -f 'local-data: "n%g.example.com. 60 A 198.51.100.2"' 1 120)
-			$(seq -f 'local-data: "big.example.com. 60 TXT '\''%03g-$(printf '%0200d' 0)'\''"' 1 15)
+			$(seq -f "local-data: \"big.example.com. 60 TXT '%03g-$(printf %0200d 7)'\"" 1 15)
 			local-data: "inside.example.com. 60 A 10.66.77.9"
 		remote-control:
 			control-enable: no
@@ -510,4 +510,44 @@ host_state() {
 host_state_without_adapter() {
 	awk '/^# ethtool/ { adapter = /culvert0/ } /^# sysctl/ { adapter = 0 } !adapter' "$1" |
 		grep -v -e culvert0 -e '10\.66\.77\.'
+}
+
+# --- small helpers for tests ------------------------------------------------------------
+
+# config_add SECTION KEY VALUE - one more line for a key that may repeat
+config_add() {
+	awk -v section="[$1]" -v line="$2 = $3" '
+		{ print }
+		$0 == section && !done { print line; done = 1 }
+		END { if (!done) print "\n" section "\n" line }
+	' "$CONFIG" >"$T/config.new" && cat "$T/config.new" >"$CONFIG"
+}
+
+# fetch HOST URL - an HTTP page, quickly or not at all
+fetch() {
+	on "$1" curl -sS --fail --max-time "${3:-5}" "$2"
+}
+
+# sum_of BYTES - the SHA-256 of what /bytes/BYTES serves
+sum_of() {
+	on internet curl -sS "http://198.51.100.2/bytes/$1" | sha256sum | cut -d ' ' -f 1
+}
+
+# download HOST BYTES [SECONDS] - the SHA-256 of what arrives
+download() {
+	on "$1" curl -sS --fail --max-time "${3:-60}" "http://198.51.100.2/bytes/$2" |
+		sha256sum | cut -d ' ' -f 1
+}
+
+# drops REASON - the counter of one drop reason
+drops() {
+	status "drops.$1"
+}
+
+# python HOST [ARGUMENT...] - runs the Python program on standard input there
+python() {
+	cat >"$T/program.py"
+	python_host=$1
+	shift
+	on "$python_host" /usr/bin/python3 "$T/program.py" "$@"
 }
