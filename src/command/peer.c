@@ -105,7 +105,7 @@ static int make_peer(const struct config *config, const struct peer_options *o,
 	return STATUS_OK;
 }
 
-static int check_duplicates(const struct config *config, const struct peer_options *o)
+static int check_addable(const struct config *config, const struct peer_options *o)
 {
 	const struct config_peer *peer = config_find_peer(config, o->name);
 	char label[CONFIG_NAME_MAX];
@@ -119,6 +119,9 @@ static int check_duplicates(const struct config *config, const struct peer_optio
 		return complain("%s:%u: peer %s has this public key already, want one of its own "
 				"for each",
 				o->config, peer->line, config_peer_label(peer, label));
+	if (config->n_peers == CONFIG_PEERS_MAX)
+		return complain("%s: there are %d peers, which is the limit, remove one first",
+				o->config, CONFIG_PEERS_MAX);
 	return STATUS_OK;
 }
 
@@ -176,7 +179,7 @@ static int add_to(const struct file_edit *edit, const struct config *config,
 	char *text = NULL;
 	int r;
 
-	r = check_duplicates(config, o);
+	r = check_addable(config, o);
 	if (r == STATUS_OK)
 		r = make_peer(config, o, &peer, private_key);
 	if (r != STATUS_OK)

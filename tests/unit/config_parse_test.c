@@ -293,6 +293,31 @@ static void our_own_public_key_is_no_peers(void **state)
 	config_messages_done(&m);
 }
 
+static void one_peer_too_many_is_one_complaint(void **state)
+{
+	size_t size = 1024 + (CONFIG_PEERS_MAX + 2) * 80;
+	struct config_messages m;
+	char *text = malloc(size);
+	size_t n;
+
+	(void)state;
+	assert_non_null(text);
+	n = (size_t)snprintf(text, size, HEAD);
+	for (uint32_t i = 1; i <= CONFIG_PEERS_MAX + 1; i++) {
+		uint8_t key[CONFIG_KEY_LEN] = { 0 };
+		char shown[CONFIG_KEY_TEXT_MAX];
+
+		memcpy(key, &i, sizeof(i));
+		config_key_format(key, shown);
+		n += (size_t)snprintf(text + n, size - n, "[Peer]\nPublicKey = %s\n", shown);
+	}
+	assert_null(parse(text, &m));
+	assert_int_equal(m.n, 1);
+	assert_string_equal(m.items[0].text, "more than 65536 peers, want fewer");
+	config_messages_done(&m);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_name_comment_belongs_to_its_section_or_the_one_it_touches),
 		cmocka_unit_test(a_comment_that_is_no_name_leaves_the_peer_without_one),
 		cmocka_unit_test(our_own_public_key_is_no_peers),
+		cmocka_unit_test(one_peer_too_many_is_one_complaint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
