@@ -132,6 +132,7 @@ one_sentence
 run 1 "$culvert" peer add bob --config $conf --public-key \
 	"$(sed -n '/^\[Peer]/,$s/^PublicKey = //p' alice.conf)"
 has err "gateway's own"
+one_sentence
 run 1 "$culvert" peer remove bob --config $conf
 one_sentence
 run 1 "$culvert" peer show bob --config $conf
