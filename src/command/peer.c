@@ -105,11 +105,27 @@ static int make_peer(const struct config *config, const struct peer_options *o,
 	return STATUS_OK;
 }
 
+/* The peer that makes this a client's file: the gateway that it sends everything to. */
+static const struct config_peer *find_gateway(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_peers; i++)
+		for (size_t k = 0; k < config->peers[i].n_allowed; k++)
+			if (config->peers[i].allowed[k].len == 0 &&
+			    config->peers[i].endpoint_host[0])
+				return &config->peers[i];
+	return NULL;
+}
+
 static int check_addable(const struct config *config, const struct peer_options *o)
 {
-	const struct config_peer *peer = config_find_peer(config, o->name);
+	const struct config_peer *peer = find_gateway(config);
 	char label[CONFIG_NAME_MAX];
 
+	if (peer)
+		return complain("%s:%u: a peer that is sent everything makes this a client's file, "
+				"name the gateway's with --config",
+				o->config, peer->line);
+	peer = config_find_peer(config, o->name);
 	if (peer)
 		return complain("%s:%u: there is a peer %s already, choose another name or remove "
 				"it first",
