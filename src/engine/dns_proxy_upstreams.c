@@ -16,6 +16,7 @@
 #define LINK_STUCK        (4 * NS_PER_S)  /* without any answer: a new connection is made */
 #define BACKOFF_MIN       NS_PER_S
 #define BACKOFF_MAX       (30 * NS_PER_S)
+#define UPSTREAM_TEXT_MAX 80 /* as in struct status_upstream */
 #define UDP_BATCH         32 /* datagrams from one socket before others have their turn */
 #define LINK_BATCH        16 /* full buffers from one stream */
 
@@ -27,12 +28,16 @@ static const char *const schemes[] = {
 	[DNS_UPSTREAM_TLS] = "tls",
 };
 
-static void upstream_format(const struct config_upstream *u, char out[static 80])
+/* A name too long for a line of status is cut there. */
+static void upstream_format(const struct config_upstream *u, char out[static UPSTREAM_TEXT_MAX])
 {
 	char endpoint[ENDPOINT_TEXT_MAX];
+	int n = snprintf(out, UPSTREAM_TEXT_MAX, "%s://%s", schemes[u->kind],
+			 endpoint_format(&u->endpoint, endpoint));
 
-	snprintf(out, 80, "%s://%s%s%s", schemes[u->kind], endpoint_format(&u->endpoint, endpoint),
-		 u->tls_name[0] != '\0' ? "#" : "", u->tls_name);
+	if (u->tls_name[0] != '\0')
+		snprintf(out + n, (size_t)(UPSTREAM_TEXT_MAX - n), "#%.*s",
+			 UPSTREAM_TEXT_MAX - n - 2, u->tls_name);
 }
 
 /* A query to our own tunnel address would come back to us, for ever. */
@@ -51,7 +56,7 @@ int dns_choice_make(const struct config *config, uint32_t gateway, struct dns_ch
 		.private_answers = config->dns_private_answers,
 		.cache = config->dns_cache,
 	};
-	char text[80];
+	char text[UPSTREAM_TEXT_MAX];
 
 	for (size_t i = 0; i < c.n; i++) {
 		c.upstreams[i] = config->upstreams[i];
@@ -258,7 +263,7 @@ static void link_lost(struct dns_proxy *p, uint8_t upstream, uint64_t now)
 	struct dns_link *link = &p->links[upstream];
 	bool answered = link->answered;
 	const char *why = dns_stream_why(link->stream);
-	char text[80];
+	char text[UPSTREAM_TEXT_MAX];
 
 	if (why[0] != '\0' && link->backoff == 0) {
 		upstream_format(&p->choice.upstreams[upstream], text);
