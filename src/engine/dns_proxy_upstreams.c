@@ -14,6 +14,7 @@
 #define RESOLV_LOOK_EVERY (2 * NS_PER_S)  /* and only when a query comes */
 #define LINK_IDLE         (20 * NS_PER_S) /* then a connection is closed */
 #define LINK_STUCK        (4 * NS_PER_S)  /* without any answer: a new connection is made */
+#define CACHE_MAX         10000000u       /* entries, 5 GB: above it is a slip of the pen */
 #define BACKOFF_MIN       NS_PER_S
 #define BACKOFF_MAX       (30 * NS_PER_S)
 #define UPSTREAM_TEXT_MAX 80 /* as in struct status_upstream */
@@ -114,7 +115,19 @@ static void publish_names(struct dns_proxy *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* The table of the relay begins anew: old numbers would mean other upstreams. */
+/* Empty, since other upstreams or another policy may have other answers. */
+static void renew_cache(struct dns_proxy *p)
+{
+	uint32_t entries = p->choice.cache < CACHE_MAX ? p->choice.cache : CACHE_MAX;
+
+	p->cache = dns_cache_free(p->cache);
+	if (entries > 0 && dns_cache_new(entries, &p->rng, &p->cache) < 0)
+		log_warning("DNS: no memory for a cache of %u answers, going on without one: "
+			    "lower Cache in [Dns]",
+			    entries);
+}
+
+/* All begins anew: the old numbers would mean other upstreams. */
 static void apply(struct dns_proxy *p, uint64_t now)
 {
 	struct dns_upstreams ups = { .n = (uint8_t)p->choice.n };
@@ -126,24 +139,38 @@ static void apply(struct dns_proxy *p, uint64_t now)
 		p->links[i] = (struct dns_link){ .waiting = NEVER, .idle_at = NEVER };
 	}
 	dns_relay_set_upstreams(p->relay, &ups, now);
+	renew_cache(p);
 	publish_names(p);
 }
 
-static void resize_cache(struct dns_proxy *p, uint32_t before)
+/* Whether both ask the same upstreams in the same way. */
+static bool choice_equal(const struct dns_choice *a, const struct dns_choice *b)
 {
-	if (p->cache && before == p->choice.cache)
-		return;
-	p->cache = dns_cache_free(p->cache);
-	if (p->choice.cache > 0 && dns_cache_new(p->choice.cache, &p->rng, &p->cache) < 0)
-		log_warning("DNS: no memory for a cache of %u answers, going on without one: "
-			    "lower Cache in [Dns]",
-			    p->choice.cache);
+	if (a->from_host != b->from_host || a->private_answers != b->private_answers ||
+	    a->cache != b->cache)
+		return false;
+	if (a->from_host)
+		return true; /* resolv.conf is watched anyway */
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct config_upstream *u = &a->upstreams[i];
+		const struct config_upstream *v = &b->upstreams[i];
+
+		if (u->kind != v->kind || !endpoint_equal(&u->endpoint, &v->endpoint) ||
+		    strcmp(u->tls_name, v->tls_name) != 0)
+			return false;
+	}
+	return true;
 }
 
 void dns_proxy_use(struct dns_proxy *p, struct dns_choice *choice, uint64_t now)
 {
-	uint32_t cache_before = p->choice.cache;
-
+	/* A reload for another reason leaves connections, cache and what is known alone. */
+	if (p->n_names > 0 && choice_equal(&p->choice, choice)) {
+		dns_choice_done(choice);
+		return;
+	}
 	dns_proxy_links_close(p); /* before the TLS context goes that they use */
 	dns_choice_done(&p->choice);
 	p->choice = *choice;
@@ -152,7 +179,6 @@ void dns_proxy_use(struct dns_proxy *p, struct dns_choice *choice, uint64_t now)
 		p->resolv_seen = resolv_stamp(p->resolv_conf);
 		read_host(p, &p->choice);
 	}
-	resize_cache(p, cache_before);
 	apply(p, now);
 }
 
