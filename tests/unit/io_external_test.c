@@ -152,6 +152,7 @@ static void make_datagram(uint8_t *p, uint32_t dst, uint16_t port, uint32_t payl
 
 	memset(p, 0, 28);
 	p[0] = 0x45;
+	p[6] = 0x40; /* DF */
 	p[8] = 64;
 	p[9] = IPPROTO_UDP;
 	store_be16(p + 2, (uint16_t)(20 + len));
@@ -257,6 +258,7 @@ static void check_steering(int udp, int raw)
 
 static void every_kind_of_packet_reaches_its_ports_worker(void **state)
 {
+	static struct train t[EXTERNAL_RX_BATCH];
 	int udp, raw;
 
 	(void)state;
@@ -268,7 +270,8 @@ static void every_kind_of_packet_reaches_its_ports_worker(void **state)
 	check_steering(udp, raw);
 	/* A link that goes down takes its sockets out of the fanout; the order must come back. */
 	netns_run("ip link set eth0 down && ip link set eth0 up");
-	usleep(50000);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		(void)external_recv(group[i], t, EXTERNAL_RX_BATCH, drops); /* clears ENETDOWN */
 	check_steering(udp, raw);
 	close(udp);
 	close(raw);
@@ -598,6 +601,46 @@ static void a_tcp_connection_runs_in_trains_or_cut(void **state)
 	tear_down();
 }
 
+static void *open_with_net_raw(void *result)
+{
+	netns_drop_privileges(true);
+	*(int *)result = external_open_group(&uplink, WORKERS, group);
+	return NULL;
+}
+
+static void *open_with_nothing(void *result)
+{
+	struct external *none[WORKERS];
+
+	netns_drop_privileges(false);
+	*(int *)result = external_open_group(&uplink, WORKERS, none);
+	return NULL;
+}
+
+static void cap_net_raw_is_enough_and_less_is_refused(void **state)
+{
+	static struct train t[EXTERNAL_RX_BATCH];
+	size_t n;
+	int udp, result = -1;
+
+	(void)state;
+	NETNS_OR_SKIP();
+	set_up(1);
+	group[0] = external_free(group[0]);
+	netns_in_thread(open_with_nothing, &result);
+	assert_int_equal(result, -EPERM);
+	netns_in_thread(open_with_net_raw, &result);
+	assert_int_equal(result, 0);
+	n_workers = WORKERS;
+	lease_all();
+	udp = net_socket(SOCK_DGRAM, 0, 53);
+	net_send(udp, 3000, "hello", 5);
+	assert_int_equal(receive(t, &n, 1000), external_worker(3000, WORKERS));
+	assert_int_equal(n, 1);
+	close(udp);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -609,6 +652,7 @@ int main(void)
 		cmocka_unit_test(udp_trains_go_out_whole_cut_and_by_the_slow_path),
 		cmocka_unit_test(the_slow_path_finds_and_refreshes_the_next_hop),
 		cmocka_unit_test(a_neighbour_on_the_link_is_found_by_the_kernel),
+		cmocka_unit_test(cap_net_raw_is_enough_and_less_is_refused),
 		cmocka_unit_test(a_tcp_connection_runs_in_trains_or_cut),
 	};
 
