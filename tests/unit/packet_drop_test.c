@@ -27,7 +27,7 @@ static void names_are_those_of_the_enum(void **state)
 	assert_string_equal(drop_name(DROP_IP_MALFORMED), "IP_MALFORMED");
 	assert_string_equal(drop_name(DROP_NAT_NO_PORT), "NAT_NO_PORT");
 	assert_string_equal(drop_text(DROP_NAT_NO_PORT), "external ports exhausted");
-	assert_string_equal(drop_name(DROP_ICMP_RATE), "ICMP_RATE");
+	assert_string_equal(drop_name(DROP_ECN), "ECN");
 }
 
 int main(void)
