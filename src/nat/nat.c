@@ -125,7 +125,7 @@ struct nat *nat_free(struct nat *nat)
 
 int nat_lease_add(struct nat *nat, enum nat_protocol protocol, uint16_t first)
 {
-	return ports_lease(&nat->ports[protocol], first);
+	return nat_ports_lease(&nat->ports[protocol], first);
 }
 
 int nat_lease_idle(struct nat *nat, enum nat_protocol protocol, uint32_t keep, uint64_t now)
@@ -223,7 +223,7 @@ void reap(struct nat *nat, uint64_t now, uint32_t budget)
 void nat_on_deadline(struct nat *nat, uint64_t now, uint32_t budget)
 {
 	for (int i = 0; i < N_NAT_PROTOCOLS; i++)
-		ports_release(&nat->ports[i], now);
+		nat_ports_release(&nat->ports[i], now);
 	reap(nat, now, budget);
 }
 

@@ -66,7 +66,7 @@ static void block_rest(struct ports *p, uint16_t port)
 		p->n_idle++;
 }
 
-int ports_lease(struct ports *p, uint16_t first)
+int nat_ports_lease(struct ports *p, uint16_t first)
 {
 	uint16_t block = first / NAT_BLOCK_PORTS;
 
@@ -97,7 +97,7 @@ int ports_idle(struct ports *p, uint32_t keep, uint64_t now)
 {
 	uint16_t block = 0;
 
-	ports_release(p, now);
+	nat_ports_release(p, now);
 	if (p->n_idle <= keep)
 		return -1;
 	while (!p->leased[block] || p->busy[block] > 0)
@@ -164,7 +164,7 @@ static void held_add(struct ports *p, uint16_t port, uint32_t client, uint64_t n
 	c->n_held++;
 }
 
-void ports_release(struct ports *p, uint64_t now)
+void nat_ports_release(struct ports *p, uint64_t now)
 {
 	while (p->held_first && p->held[p->held_first].until <= now) {
 		uint16_t port = p->held_first;
@@ -254,7 +254,7 @@ uint16_t ports_take(struct ports *p, uint32_t client, uint32_t n_live, uint32_t 
 {
 	uint16_t port = 0;
 
-	ports_release(p, now);
+	nat_ports_release(p, now);
 	if (n_live + p->clients[client].n_held < own)
 		port = take_free(p, wish, rng);
 	if (!port)

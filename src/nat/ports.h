@@ -60,8 +60,8 @@ struct ports {
 int ports_init(struct ports *p, uint64_t hold, struct ports_client *clients);
 void ports_done(struct ports *p);
 
-/** ports_lease() - see nat_lease_add() */
-int ports_lease(struct ports *p, uint16_t first);
+/** nat_ports_lease() - see nat_lease_add() */
+int nat_ports_lease(struct ports *p, uint16_t first);
 
 /** ports_idle() - see nat_lease_idle() */
 int ports_idle(struct ports *p, uint32_t keep, uint64_t now);
@@ -92,7 +92,7 @@ void ports_give(struct ports *p, uint16_t port, uint32_t client, uint64_t now);
 /** ports_forget_client() - its held ports stay held, but for nobody: the id may be used anew */
 void ports_forget_client(struct ports *p, uint32_t client);
 
-/** ports_release() - frees what has been held long enough */
-void ports_release(struct ports *p, uint64_t now);
+/** nat_ports_release() - frees what has been held long enough */
+void nat_ports_release(struct ports *p, uint64_t now);
 
 #endif

@@ -194,7 +194,7 @@ const struct endpoint *wg_tunnel_endpoint(const struct wg_tunnel *t, uint32_t pe
  *
  * As initiator it is used for sending at once (the caller gets WG_EVENT_READY); as responder only
  * after the first authenticated message under it.
- * Return: 0, or -ENOMEM.
+ * Return: 0; -ENOMEM; -ENOENT when the peer has been removed meanwhile.
  */
 int wg_tunnel_install(struct wg_tunnel *t, const struct wg_keys *keys, uint64_t now);
 
@@ -202,10 +202,10 @@ int wg_tunnel_install(struct wg_tunnel *t, const struct wg_keys *keys, uint64_t 
 struct wg_rx {
 	uint8_t *data; /* in: the datagram; out: the inner packet inside it */
 	uint32_t len;  /* in and out; 0 out: a keepalive; trailing padding is still there */
-	const struct endpoint *from;
-	const struct addr *to;
-	enum verdict verdict; /* out */
-	uint32_t peer;        /* out */
+	const struct endpoint *from; /* in: never NULL */
+	const struct addr *to;       /* in: our address, never NULL */
+	enum verdict verdict;        /* out */
+	uint32_t peer;               /* out */
 };
 
 /**

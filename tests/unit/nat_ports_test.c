@@ -23,7 +23,7 @@ static void start(uint64_t hold, int blocks)
 	rng = rng_seeded(5);
 	assert_int_equal(ports_init(&ports, hold, clients), 0);
 	for (int i = 0; i < blocks; i++)
-		assert_int_equal(ports_lease(&ports, (uint16_t)(20032 + 64 * i)), 0);
+		assert_int_equal(nat_ports_lease(&ports, (uint16_t)(20032 + 64 * i)), 0);
 }
 
 static uint16_t take(uint32_t client, enum ports_wish wish, uint64_t now)
@@ -35,10 +35,10 @@ static void leases_are_aligned_blocks_and_given_once(void **state)
 {
 	(void)state;
 	start(0, 1);
-	assert_int_equal(ports_lease(&ports, 20033), -EINVAL);
-	assert_int_equal(ports_lease(&ports, 20032), -EEXIST);
+	assert_int_equal(nat_ports_lease(&ports, 20033), -EINVAL);
+	assert_int_equal(nat_ports_lease(&ports, 20032), -EEXIST);
 	assert_int_equal(ports.n_leased, 64);
-	assert_int_equal(ports_lease(&ports, 0), 0);
+	assert_int_equal(nat_ports_lease(&ports, 0), 0);
 	assert_int_equal(ports.n_leased, 127);
 	ports_done(&ports);
 }
@@ -67,7 +67,7 @@ static void port_0_is_never_given(void **state)
 {
 	(void)state;
 	start(0, 0);
-	assert_int_equal(ports_lease(&ports, 0), 0);
+	assert_int_equal(nat_ports_lease(&ports, 0), 0);
 	for (int i = 0; i < 63; i++)
 		assert_int_not_equal(take(0, PORTS_EVEN, 0), 0);
 	assert_int_equal(take(0, PORTS_ANY, 0), 0);
@@ -232,7 +232,7 @@ static void any_history_agrees_with_the_obvious_model(void **state)
 			model[port].held_until = now + HOLD;
 			ports_give(&ports, port, model[port].client, now);
 		}
-		ports_release(&ports, now);
+		nat_ports_release(&ports, now);
 		assert_int_equal(ports.n_free[0] + ports.n_free[1], model_free(now));
 	}
 	ports_done(&ports);

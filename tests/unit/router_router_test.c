@@ -7,6 +7,7 @@
  */
 #include "router/router.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -390,6 +391,28 @@ static void from_outside_only_peers_are_reached_and_nobody_is_answered(void **st
 	check(&p, router_from_outside, table, N(table));
 }
 
+/* AddressSanitizer's allocator would end the program where others return NULL. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+static void without_memory_no_router_is_made(void **state)
+{
+	struct router_params p = params();
+	struct router *r = NULL;
+
+	(void)state;
+	p.n_rules = SIZE_MAX / 64; /* more than any machine has; the rules are never read */
+	assert_int_equal(router_new(&p, &r), -ENOMEM);
+	p = params();
+	p.n_host_addresses = SIZE_MAX / 64;
+	assert_int_equal(router_new(&p, &r), -ENOMEM);
+	assert_null(r);
+}
+
 static void freeing_no_router_is_fine(void **state)
 {
 	(void)state;
@@ -413,6 +436,7 @@ int main(void)
 		cmocka_unit_test(without_an_external_address_and_tunnel_the_rest_still_works),
 		cmocka_unit_test(the_adapter_carries_only_the_hosts_own_packets_to_peers),
 		cmocka_unit_test(from_outside_only_peers_are_reached_and_nobody_is_answered),
+		cmocka_unit_test(without_memory_no_router_is_made),
 		cmocka_unit_test(freeing_no_router_is_fine),
 	};
 
