@@ -210,10 +210,14 @@ void dns_proxy_close_udp(struct dns_proxy *p, uint32_t attempt)
 
 static void send_udp(struct dns_proxy *p, const struct dns_send *send, uint64_t now)
 {
-	int fd = p->n_udp < DNS_UDP_SOCKETS_MAX
-			 ? dns_udp_open(&p->choice.upstreams[send->upstream].endpoint)
-			 : -EMFILE;
+	/* Questions that nobody answers, four sockets each, must leave room for new ones. */
+	bool first = send->attempt % DNS_ATTEMPTS == 0;
+	uint32_t limit = first ? DNS_UDP_SOCKETS_MAX : DNS_UDP_SOCKETS_MAX / 2;
+	int fd = -EMFILE;
 	int r;
+
+	if (p->n_udp < limit)
+		fd = dns_udp_open(&p->choice.upstreams[send->upstream].endpoint);
 
 	if (fd < 0) {
 		bool ours = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;

@@ -288,6 +288,38 @@ static void a_silent_upstream_is_passed_by(void **state)
 	assert_int_equal(load_be16(await(rig).bytes), 1);
 }
 
+/* 300 names that nobody answers: 256 wait, the others get SERVFAIL, and the next client is served. */
+static void a_client_that_asks_too_much_harms_nobody_else(void **state)
+{
+	struct rig *rig = *state;
+	const struct dns_client hog = { .src = 0x0a424d63, .size_max = 512 };
+	struct dns_client client;
+	struct received r;
+	struct built b;
+
+	for (int i = 0; i < 300; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "h%d.example", i);
+		b = build(1, 0x0100, name, BUILD_A);
+		while (!dns_proxy_ask(rig->proxy, 0, &hog, b.bytes, b.len))
+			usleep(1000);
+	}
+	for (int i = 0; i < 44; i++) {
+		assert_true(answer_waits(rig, &b, &client, 250));
+		assert_int_equal(client.src, hog.src);
+		assert_int_equal(rcode(&b), 2);
+	}
+	ask_name(rig, 1, "g.example");
+	do
+		r = receive(rig->upstream[0]);
+	while (r.message.bytes[12] != 1); /* the length of "g" */
+	b = answer_to(&r, "g.example");
+	send_answer(rig->upstream[0], &r, &b);
+	b = await(rig);
+	assert_int_equal(rcode(&b), 0);
+}
+
 static void what_is_no_good_query_is_answered_here(void **state)
 {
 	struct rig *rig = *state;
@@ -488,6 +520,7 @@ int main(void)
 		T(spoofed_replies_are_ignored_and_the_right_one_taken),
 		T(each_query_has_a_port_and_an_id_of_its_own),
 		T(a_silent_upstream_is_passed_by),
+		T(a_client_that_asks_too_much_harms_nobody_else),
 		T(what_is_no_good_query_is_answered_here),
 		T(an_answer_that_points_inside_is_refused_until_allowed),
 		T(resolv_conf_is_followed_when_it_changes),
