@@ -76,7 +76,7 @@ static void to_internet(struct worker *w, struct train *t, uint32_t peer)
 		return;
 	}
 	if (train_segment_len(t) > mtu) {
-		path_too_big(w, t, peer, mtu);
+		path_too_big(w, t, peer, WG_NO_PEER, mtu);
 		return;
 	}
 	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))

@@ -46,7 +46,8 @@ void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t pee
 }
 
 /* To a sender outside: as a router inside would say it, then translated like any other. */
-static void icmp_to_outside(struct worker *w, const struct train *about, uint16_t mtu)
+static void icmp_to_outside(struct worker *w, const struct train *about, uint32_t peer,
+			    uint16_t mtu)
 {
 	struct train t;
 	size_t len;
@@ -58,7 +59,7 @@ static void icmp_to_outside(struct worker *w, const struct train *about, uint16_
 	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)
 		return;
 	counter_add(&w->counters.generated, 1);
-	v = nat_outbound(w->nat, &t, WG_NO_PEER, w->now);
+	v = nat_outbound(w->nat, &t, peer, w->now);
 	if (v == PASS)
 		v = external_send(w->external, &t);
 	if (v == PASS)
@@ -81,7 +82,8 @@ static void icmp_to_host(struct worker *w, const struct train *about, uint16_t m
 	path_host_deliver(w, &t, WG_NO_PEER);
 }
 
-void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t mtu)
+void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t peer,
+		  uint32_t mtu)
 {
 	path_drop(w, DROP_TOO_BIG, train_segments(about));
 	if (client != WG_NO_PEER)
@@ -90,7 +92,7 @@ void path_too_big(struct worker *w, const struct train *about, uint32_t client, 
 	else if (w->has_adapter && prefix_contains_ip4(&w->table->tunnel, about->src))
 		icmp_to_host(w, about, (uint16_t)mtu);
 	else
-		icmp_to_outside(w, about, (uint16_t)mtu);
+		icmp_to_outside(w, about, peer, (uint16_t)mtu);
 }
 
 static void deliver(struct worker *w, struct train *t, uint32_t client)

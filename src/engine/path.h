@@ -115,8 +115,10 @@ void path_host_deliver(struct worker *w, struct train *t, uint32_t client);
 void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t peer, uint8_t type,
 		       uint8_t code, uint16_t mtu);
 
-/** path_too_big() - DROP_TOO_BIG and fragmentation-needed to whoever sent @about */
-void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t mtu);
+/** path_too_big() - DROP_TOO_BIG and fragmentation-needed to whoever sent @about
+ *  @client: the peer that did, or WG_NO_PEER;  @peer: whom it was for, or WG_NO_PEER */
+void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t peer,
+		  uint32_t mtu);
 void path_dns_answers(struct worker *w);
 
 #endif

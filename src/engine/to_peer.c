@@ -183,7 +183,7 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 	}
 	if (train_segment_len(t) > w->table->mtu) {
 		if (t->dont_fragment)
-			path_too_big(w, t, client, w->table->mtu);
+			path_too_big(w, t, client, peer, w->table->mtu);
 		else
 			fragments_to_peer(w, peer, t);
 		return;
