@@ -233,6 +233,7 @@ static void a_removed_peer_leaves_nothing_behind(void **state)
 	p.now += 121 * NS_PER_S;
 	assert_int_equal(pair_seal(&p, 0, 64), PASS); /* an event is pending */
 	wg_tunnel_peer_remove(s->t, s->peer);
+	assert_false(wg_tunnel_next_event(s->t, &event));
 	pair_settle(&p);
 	assert_int_equal(s->verdict, DROP_WG_INDEX);
 	assert_false(wg_tunnel_next_event(s->t, &event));
