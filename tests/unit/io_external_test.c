@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/wire.h"
 #include "io/loop.h"
+#include "io/ports.h"
 #include "io/tun.h"
 #include "packet/checksum.h"
 
@@ -327,6 +328,53 @@ static void udp_trains_come_in_whole(void **state)
 	tear_down();
 }
 
+/*
+ * The guard of a leased UDP port asks for GRO, and so the kernel joins datagrams before they
+ * reach the packet socket: without it QUIC would arrive packet by packet.
+ */
+static void a_udp_guard_makes_the_kernel_join_datagrams(void **state)
+{
+	static struct train t[EXTERNAL_RX_BATCH];
+	static uint8_t data[20 * 1200];
+	struct rng rng = rng_seeded(1);
+	uint32_t trains = 0, segments = 0;
+	int udp, segment = 1200;
+	struct ports *ports;
+	uint16_t first;
+	size_t n;
+
+	(void)state;
+	NETNS_OR_SKIP();
+	if (system("ethtool --version >/dev/null 2>&1") != 0) {
+		printf("# skipped: no ethtool\n");
+		skip();
+	}
+	set_up(1);
+	lease_all();
+	netns_run("ip addr add 192.0.2.77/32 dev eth0 && ethtool -K eth0 gro on");
+	assert_int_equal(ports_new(OURS, uplink.ifindex, 0, &rng, &ports), 0);
+	assert_int_equal(ports_lease(ports, PORT_UDP, 0, 1, &first), 0);
+	netns_enter(net);
+	netns_run("ethtool -K eth0 tx-udp-segmentation off tso off gso off");
+	netns_enter(gateway);
+	udp = net_socket(SOCK_DGRAM, 0, 53);
+	assert_int_equal(setsockopt(udp, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+	for (int i = 0; i < 10; i++)
+		net_send(udp, first, data, sizeof(data));
+	while (receive(t, &n, 100) >= 0) {
+		for (size_t i = 0; i < n; i++) {
+			segments += train_segments(&t[i]);
+			trains++;
+		}
+	}
+	printf("# %u datagrams in %u trains\n", segments, trains);
+	assert_int_equal(segments, 200);
+	assert_true(trains <= 100);
+	ports_free(ports);
+	close(udp);
+	tear_down();
+}
+
 /* Joins 20 datagrams of 1000 bytes into one train, as the engine does. */
 static struct train *make_udp_train(uint16_t port)
 {
@@ -374,8 +422,7 @@ static void udp_trains_go_out_whole_cut_and_by_the_slow_path(void **state)
 	assert_int_equal(external_send(group[0], make_udp_train(5000)), PASS);
 	expect_20_datagrams(udp);
 	external_set_offload(group[0], true);
-	uplink.gso_max_size = 8000;
-	external_set_uplink(group[0], &uplink);
+	netns_run("ip link set eth0 gso_max_size 8000"); /* then the kernel cuts */
 	assert_int_equal(external_send(group[0], make_udp_train(5000)), PASS);
 	expect_20_datagrams(udp);
 	uplink.next_hop_known = false;
@@ -649,6 +696,7 @@ int main(void)
 		cmocka_unit_test(every_kind_of_packet_reaches_its_ports_worker),
 		cmocka_unit_test(fragments_arrive_reassembled_at_the_ports_worker),
 		cmocka_unit_test(udp_trains_come_in_whole),
+		cmocka_unit_test(a_udp_guard_makes_the_kernel_join_datagrams),
 		cmocka_unit_test(udp_trains_go_out_whole_cut_and_by_the_slow_path),
 		cmocka_unit_test(the_slow_path_finds_and_refreshes_the_next_hop),
 		cmocka_unit_test(a_neighbour_on_the_link_is_found_by_the_kernel),
