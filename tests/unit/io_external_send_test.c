@@ -114,13 +114,13 @@ static void the_slow_path_finds_and_refreshes_the_next_hop(void **state)
 	make_datagram(packet, 0xcb007101, 5000, 50);
 	assert_int_equal(train_parse(&t, packet, 78, CSUM_UNCHECKED), PASS);
 	netns_run("ip neigh flush dev eth0");
-	read_uplink();
+	read_uplink("eth0");
 	assert_false(uplink.next_hop_known);
 	external_set_uplink(group[0], &uplink);
 	assert_int_equal(external_send(group[0], &t), PASS);
 	for (int i = 0; i < 100 && !neighbour_is("REACHABLE"); i++)
 		usleep(10000);
-	read_uplink();
+	read_uplink("eth0");
 	assert_true(uplink.next_hop_known);
 	assert_false(uplink.next_hop_stale);
 
@@ -128,7 +128,7 @@ static void the_slow_path_finds_and_refreshes_the_next_hop(void **state)
 	external_set_uplink(group[0], &uplink);
 	assert_int_equal(external_send(group[0], &t), PASS);
 	assert_true(neighbour_is("STALE")); /* the fast path did not touch it */
-	read_uplink();
+	read_uplink("eth0");
 	assert_true(uplink.next_hop_stale);
 	external_set_uplink(group[0], &uplink);
 	assert_int_equal(external_send(group[0], &t), PASS);
@@ -166,6 +166,71 @@ static void a_neighbour_on_the_link_is_found_by_the_kernel(void **state)
 	netns_run("ip neigh show 192.0.2.3 dev eth0 | grep -q lladdr");
 	close(fd.fd);
 	tear_down();
+}
+
+static void a_full_queue_is_a_drop_with_its_reason(void **state)
+{
+	(void)state;
+	NETNS_OR_SKIP();
+	set_up(1);
+	if (system("tc qdisc add dev eth0 root pfifo limit 0 2>/dev/null") != 0) {
+		printf("# skipped: no tc\n");
+		skip();
+	}
+	assert_int_equal(external_send(group[0], make_udp_train(5000)), DROP_EXTERNAL_SEND);
+	external_set_offload(group[0], false);
+	assert_int_equal(external_send(group[0], make_udp_train(5000)), DROP_EXTERNAL_SEND);
+	uplink.next_hop_known = false;
+	external_set_uplink(group[0], &uplink);
+	assert_int_equal(external_send(group[0], make_udp_train(5000)), DROP_EXTERNAL_SEND);
+	tear_down();
+}
+
+/* A point-to-point link, as ppp has it: what is on the wire we read at the adapter's other end. */
+static void a_link_without_headers_carries_trains_too(void **state)
+{
+	static struct train t[EXTERNAL_RX_BATCH];
+	struct prefix address;
+	struct tun *wire;
+	struct pollfd fd = { .events = POLLIN };
+	size_t n = 0;
+	int error;
+
+	(void)state;
+	NETNS_OR_SKIP();
+	netns_new();
+	assert_true(prefix_parse("192.0.2.77/32", &address));
+	error = tun_open("ppp0", &address, 1492, &wire);
+	if (error == -ENOENT || error == -EPERM) {
+		printf("# skipped: no /dev/net/tun\n");
+		skip();
+	}
+	assert_int_equal(error, 0);
+	netns_run("ip route add default dev ppp0");
+	read_uplink("ppp0");
+	assert_true(uplink.up);
+	assert_false(uplink.ethernet);
+	assert_int_equal(uplink.next_hop, 0);
+	n_workers = 1;
+	assert_int_equal(external_open_group(&uplink, 1, group), 0);
+	lease_all();
+	assert_int_equal(external_send(group[0], make_udp_train(5000)), PASS);
+	fd.fd = tun_fd(wire);
+	for (int i = 0; i < 10 && n == 0; i++) {
+		assert_int_equal(poll(&fd, 1, 1000), 1);
+		n = tun_recv(wire, t, 1, drops);
+	}
+	assert_int_equal(t[0].len, 20028);
+	train_set_src(&t[0], NET);
+	train_set_dst(&t[0], OURS);
+	assert_int_equal(tun_send(wire, &t[0]), PASS);
+	assert_int_equal(receive(t, &n, 1000), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(t[0].src, NET);
+	assert_int_equal(t[0].len, 20028);
+	assert_int_equal(t[0].gso_size, 1000);
+	group[0] = external_free(group[0]);
+	tun_free(wire);
 }
 
 /*
@@ -310,6 +375,8 @@ int main(void)
 		cmocka_unit_test(udp_trains_go_out_whole_cut_and_by_the_slow_path),
 		cmocka_unit_test(the_slow_path_finds_and_refreshes_the_next_hop),
 		cmocka_unit_test(a_neighbour_on_the_link_is_found_by_the_kernel),
+		cmocka_unit_test(a_full_queue_is_a_drop_with_its_reason),
+		cmocka_unit_test(a_link_without_headers_carries_trains_too),
 		cmocka_unit_test(a_tcp_connection_runs_in_trains_or_cut),
 	};
 

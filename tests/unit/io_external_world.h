@@ -30,11 +30,11 @@ static unsigned int n_workers;
 static struct uplink uplink;
 static uint64_t drops[N_VERDICTS];
 
-static inline void read_uplink(void)
+static inline void read_uplink(const char *interface)
 {
 	struct uplink_watch *watch;
 
-	assert_int_equal(uplink_watch_new("eth0", NULL, &watch), 0);
+	assert_int_equal(uplink_watch_new(interface, NULL, &watch), 0);
 	uplink = *uplink_get(watch);
 	uplink.address = OURS;
 	uplink_watch_free(watch);
@@ -46,7 +46,7 @@ static inline void set_up(unsigned int workers)
 	netns_run("echo 0 > /proc/sys/net/ipv4/ip_forward");
 	netns_run("ip route add default via 192.0.2.2");
 	netns_run("ping -c 1 -W 2 192.0.2.2 >/dev/null");
-	read_uplink();
+	read_uplink("eth0");
 	assert_true(uplink.up);
 	assert_true(uplink.next_hop_known);
 	n_workers = workers;
