@@ -85,6 +85,9 @@ static int open_raw(const struct uplink *uplink)
 	if (r == 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, uplink->name,
 				 (socklen_t)strnlen(uplink->name, sizeof(uplink->name))) < 0)
 		r = -errno;
+	/* Without IP_RECVERR a full queue of the interface is a success, and the loss a silent one. */
+	if (r == 0)
+		r = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	if (r == 0) {
 		set_queue(fd, SO_SNDBUFFORCE, SO_SNDBUF);
 		r = attach_nothing(fd);
