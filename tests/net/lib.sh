@@ -346,11 +346,6 @@ status() {
 	status_json | /usr/bin/python3 "$TOOLS/status.py" "$1"
 }
 
-# gateway_cpu_ms - processor time that the gateway has used
-gateway_cpu_ms() {
-	awk '{ sub(/.*\) /, ""); print ($12 + $13) * 10 }' "/proc/$gateway_pid/stat"
-}
-
 # gateway_rss_kib - its resident memory
 gateway_rss_kib() {
 	awk '/^VmRSS/ { print $2 }' "/proc/$gateway_pid/status"
@@ -550,4 +545,14 @@ python() {
 	python_host=$1
 	shift
 	on "$python_host" /usr/bin/python3 "$T/program.py" "$@"
+}
+
+# gateway_cpu_us - processor time that the gateway's threads have used, finer than ticks
+gateway_cpu_us() {
+	cat "/proc/$gateway_pid/task/"*/schedstat | awk '{ ns += $1 } END { print int(ns / 1000) }'
+}
+
+# mappings - of all protocols
+mappings() {
+	echo $(($(status nat.tcp.mappings) + $(status nat.udp.mappings) + $(status nat.icmp.mappings)))
 }
