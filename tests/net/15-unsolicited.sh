@@ -68,8 +68,10 @@ check "a UDP port that the client opened admits another sender" \
 	grep -q 'from another address' "$T/anybody"
 
 on alice curl -sS --max-time 4 http://198.51.100.2/slow/100000000 >/dev/null 2>&1 &
-wait_for 3 sh -c 'nsenter -t "$1" -n ss -Htn sport = :80 | grep -q .' sh "$(cat "$T/internet.pid")"
-port=$(on internet ss -Htn sport = :80 | awk '{ sub(/.*:/, "", $5); print $5; exit }')
+sleep 1
+port=$(on internet ss -Htn state established sport = :80 |
+	awk '{ sub(/.*:/, "", $4); print $4; exit }')
+check "a download is under way" compare "$port" '>' 0
 capture syn alice wg0 'tcp[13] & 18 == 2'
 on internet curl -s --interface 198.51.100.53 --max-time 1 "http://198.51.100.1:$port/"
 capture_end syn

@@ -122,6 +122,11 @@ check_not() {
 	passed "$sentence"
 }
 
+# not COMMAND... - for wait_for: the command fails
+not() {
+	! "$@"
+}
+
 # compare A OP B - for check: a comparison of two numbers or sums, which it shows
 compare() {
 	echo "compared: $*"
