@@ -9,7 +9,7 @@
 needs_culvert
 a_gateway_and_alice
 adapter=$(status adapter)
-[ -n "$adapter" ] && [ "$adapter" != 0 ] || skip "the gateway has made no adapter here"
+[ "${adapter:-0}" != 0 ] || skip "the gateway has made no adapter here"
 capture alice alice wg0 'dst net 224.0.0.0/4 or dst host 255.255.255.255 or dst host 10.66.77.255'
 capture wan internet eth0 'ip and not icmp'
 cpu=$(gateway_cpu_us)
