@@ -181,6 +181,8 @@ host() {
 		: >"$T/$name/resolv.conf"
 		on "$name" sh -c '
 			hostname "$1"
+			# Addresses are there at once, not after a second of asking whether they are taken.
+			sysctl -q -w net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 			ip link set lo up
 			for dir in /run/culvert /run/wireguard /run/lock /var/lib; do
 				mkdir -p $dir && mount -t tmpfs tmpfs $dir
