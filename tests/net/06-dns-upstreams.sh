@@ -92,10 +92,8 @@ kill "$liar" 2>/dev/null
 resolver internet
 config_set Dns Upstream 'tls://198.51.100.53#www.example.com'
 gateway_stop
-mkdir -p "$T/ca"
-on gateway mount --bind "$T/tls/chain.pem" /etc/ssl/certs/ca-certificates.crt
 capture plain internet eth0 'port 53'
-gateway_start
+gateway_start env SSL_CERT_FILE="$T/tls/chain.pem"
 resolves() {
 	[ "$(ask +short "$1")" = 198.51.100.2 ]
 }
