@@ -53,13 +53,12 @@ check "and downloads work" fetch alice http://198.51.100.2/
 # Answers from elsewhere: the resolver's question is answered by somebody who guesses.
 on internet nft flush chain ip silent in
 despawn resolver-internet
-python internet >"$T/liar.log" <<'END' &
+cat >"$T/liar.py" <<'END'
 import socket
 ask = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 ask.bind(("198.51.100.53", 53))
 other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 other.bind(("198.51.100.2", 53))
-ask.settimeout(20)
 
 
 def answer(query, identifier, address):
@@ -81,15 +80,15 @@ while True:
     other.sendto(answer(query, query[:2], "192.0.2.66"), sender)
     ask.sendto(answer(query, query[:2], "198.51.100.77"), sender)
 END
-liar=$!
+spawn liar internet /usr/bin/python3 "$T/liar.py"
 config_set Dns Upstream 198.51.100.53
 gateway_reload
 sleep 0.5
 check "answers with another id or from another source are ignored" \
 	same "$(ask +short new.example.com)" 198.51.100.77
-kill "$liar" 2>/dev/null
+despawn liar
 
-resolver internet
+check "the resolver is back" resolver internet
 config_set Dns Upstream 'tls://198.51.100.53#www.example.com'
 gateway_stop
 capture plain internet eth0 'port 53'
