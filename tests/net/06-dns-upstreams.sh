@@ -93,6 +93,7 @@ config_set Dns Upstream 'tls://198.51.100.53#www.example.com'
 gateway_stop
 capture plain internet eth0 'port 53'
 gateway_start env SSL_CERT_FILE="$T/tls/chain.pem"
+wait_for 20 on alice ping -c 1 -W 1 10.66.77.1
 resolves() {
 	[ "$(ask +short "$1")" = 198.51.100.2 ]
 }

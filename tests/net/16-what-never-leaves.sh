@@ -49,8 +49,6 @@ packets = [
     IP(src="10.66.77.2", dst=out, chksum=1) / UDP(dport=7) / data,
     IP(src="10.66.77.2", dst=out, len=4000) / UDP(dport=7) / data,
     IP(src="10.66.77.2", dst=out, ihl=3) / UDP(dport=7) / data,
-    IP(src="10.66.77.2", dst=out) / UDP(dport=7, chksum=1) / data,
-    IP(src="10.66.77.2", dst=out) / TCP(dport=80, flags="S", chksum=1),
     IP(src="10.66.77.2", dst=out) / UDP(dport=7, len=4000) / data,
     IP(src="10.66.77.2", dst=out) / TCP(dport=80, flags="A"),
     IP(src="10.66.77.2", dst=out) / TCP(dport=80, flags="R"),
@@ -63,9 +61,8 @@ print(len(packets))
 END
 sleep 0.5
 capture_end bob
-check "the internet saw nothing of it" compare "$(captured out)" == 0
 capture_end out
-check "at all" compare "$(captured out)" == 0
+check "the internet saw nothing of it" compare "$(captured out)" == 0
 check "and neither did the other client" compare "$(captured bob)" == 0
 [ "$(captured out)" = 0 ] || /usr/bin/python3 "$TOOLS/watch.py" show "$T/out.pcap" ip | sed 's/^/# /'
 check "no port was used for it" compare "$(mappings)" '<=' "$before"

@@ -55,7 +55,7 @@ check "the client's pings all came back meanwhile" grep -q ' 150 received' "$T/p
 check "the gateway still sends to the client's own address" \
 	same "$(status peers.alice.endpoint)" "$endpoint"
 check "replays are counted" compare "$(drops WG_REPLAY)" '>' 20
-check "forgeries are counted" compare "$(drops WG_DECRYPT)" '>' 20
+check "forgeries are counted" compare "$(drops WG_DECRYPT)" '>=' 20
 check "changed handshakes are counted" compare "$(drops WG_MAC) + $(drops WG_HANDSHAKE)" '>' 10
 check "the log stays short" compare "$(wc -l <"$T/gateway.log")" '<' 30
 finish

@@ -16,6 +16,10 @@ import socket, time
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(("198.51.100.1", 999))
 time.sleep(60)'
+sink_listens() {
+	on gateway ss -Hlun sport = :999 | grep -q 999
+}
+wait_for 5 sink_listens
 spawn flood internet /usr/bin/python3 -c '
 import socket, time
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
