@@ -9,7 +9,7 @@
 
 int apply(const char *path)
 {
-	char *answer;
+	char *answer = NULL;
 	int r;
 
 	r = control_request(path, "reload", &answer);

@@ -88,7 +88,7 @@ static int take_endpoint(struct plan *plan, const char *text)
 }
 
 /* The address that the host has may not be the one that clients see: say so, and ask. */
-static int detect_endpoint(struct plan *plan, const struct uplink *uplink)
+static int detect_endpoint(struct plan *plan, const struct uplink *uplink, const char *path)
 {
 	struct addr address = addr_ip4(uplink->address);
 	char answer[CONFIG_HOST_MAX];
@@ -108,7 +108,7 @@ static int detect_endpoint(struct plan *plan, const struct uplink *uplink)
 		"of this host, and UDP port %u forwarded to it\n",
 		text, uplink->name, plan->port);
 	if (!is_terminal()) {
-		fputs("to name it, run again with --endpoint HOST\n", stderr);
+		fprintf(stderr, "to name it, change Endpoint in %s\n", path);
 		return STATUS_OK;
 	}
 	snprintf(question, sizeof(question),
@@ -161,15 +161,25 @@ static int detect(struct plan *plan, const struct init_options *o)
 		plan->near = (struct prefix){ addr_ip4(uplink->address), uplink->prefix_len };
 		prefix_mask(&plan->near);
 	}
-	r = o->endpoint ? take_endpoint(plan, o->endpoint) : detect_endpoint(plan, uplink);
+	r = o->endpoint ? take_endpoint(plan, o->endpoint)
+			: detect_endpoint(plan, uplink, o->config);
 	if (r == STATUS_OK)
 		r = check_overlap(plan, watch);
 	uplink_watch_free(watch);
 	return r;
 }
 
+/* A private network that the host's owner may want to open: its own, if it has one. */
+static const char *private_example(const struct plan *plan, char out[static PREFIX_TEXT_MAX])
+{
+	if (plan->near.addr.family == ADDR_IP4 && is_private(addr_to_ip4(&plan->near.addr)))
+		return prefix_format(&plan->near, out);
+	return "192.168.1.0/24";
+}
+
 static void ask_private(struct plan *plan, const char *path)
 {
+	char near[PREFIX_TEXT_MAX];
 	char answer[CONFIG_HOST_MAX] = "";
 
 	if (is_terminal())
@@ -179,15 +189,15 @@ static void ask_private(struct plan *plan, const char *path)
 	plan->allow_private = strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
 	if (!plan->allow_private)
 		fprintf(stderr,
-			"private networks are closed to clients; to open one, add Allow = "
-			"192.168.1.0/24 to [Policy] in %s\n",
-			path);
+			"private networks are closed to clients; to open one, add Allow = %s to "
+			"[Policy] in %s\n",
+			private_example(plan, near), path);
 }
 
 static void print_config(FILE *f, const struct plan *plan,
 			 const uint8_t private_key[static CONFIG_KEY_LEN])
 {
-	char near[PREFIX_TEXT_MAX] = "192.168.1.0/24";
+	char near[PREFIX_TEXT_MAX];
 	char key[CONFIG_KEY_TEXT_MAX];
 	char text[PREFIX_TEXT_MAX];
 
@@ -218,12 +228,10 @@ static void print_config(FILE *f, const struct plan *plan,
 		      f);
 		return;
 	}
-	if (plan->near.addr.family == ADDR_IP4 && is_private(addr_to_ip4(&plan->near.addr)))
-		prefix_format(&plan->near, near);
 	fprintf(f,
 		"# Private networks are closed to clients.  To open one:\n"
 		"# Allow = %s\n",
-		near);
+		private_example(plan, near));
 }
 
 /* Each missing directory above @path, for nobody but the owner. */

@@ -105,11 +105,27 @@ static int make_peer(const struct config *config, const struct peer_options *o,
 	return STATUS_OK;
 }
 
-static int check_duplicates(const struct config *config, const struct peer_options *o)
+/* The peer that makes this a client's file: the gateway that it sends everything to. */
+static const struct config_peer *find_gateway(const struct config *config)
 {
-	const struct config_peer *peer = config_find_peer(config, o->name);
+	for (size_t i = 0; i < config->n_peers; i++)
+		for (size_t k = 0; k < config->peers[i].n_allowed; k++)
+			if (config->peers[i].allowed[k].len == 0 &&
+			    config->peers[i].endpoint_host[0])
+				return &config->peers[i];
+	return NULL;
+}
+
+static int check_addable(const struct config *config, const struct peer_options *o)
+{
+	const struct config_peer *peer = find_gateway(config);
 	char label[CONFIG_NAME_MAX];
 
+	if (peer)
+		return complain("%s:%u: a peer that is sent everything makes this a client's file, "
+				"name the gateway's with --config",
+				o->config, peer->line);
+	peer = config_find_peer(config, o->name);
 	if (peer)
 		return complain("%s:%u: there is a peer %s already, choose another name or remove "
 				"it first",
@@ -119,6 +135,9 @@ static int check_duplicates(const struct config *config, const struct peer_optio
 		return complain("%s:%u: peer %s has this public key already, want one of its own "
 				"for each",
 				o->config, peer->line, config_peer_label(peer, label));
+	if (config->n_peers == CONFIG_PEERS_MAX)
+		return complain("%s: there are %d peers, which is the limit, remove one first",
+				o->config, CONFIG_PEERS_MAX);
 	return STATUS_OK;
 }
 
@@ -176,7 +195,7 @@ static int add_to(const struct file_edit *edit, const struct config *config,
 	char *text = NULL;
 	int r;
 
-	r = check_duplicates(config, o);
+	r = check_addable(config, o);
 	if (r == STATUS_OK)
 		r = make_peer(config, o, &peer, private_key);
 	if (r != STATUS_OK)

@@ -131,20 +131,12 @@ static void begin_peer(struct parser *p)
 	c->peers[c->n_peers++].line = p->line;
 }
 
-static void begin_section(struct parser *p, const struct line *line)
+static void unknown_section(struct parser *p, const struct line *line)
 {
 	char shown[QUOTE_MAX];
 	char text[QUOTE_MAX];
 	size_t len = 0;
 
-	p->seen = 0;
-	for (p->section = SECTION_INTERFACE; p->section < SECTION_UNKNOWN; p->section++)
-		if (line_is_section(line, section_names[p->section]))
-			break;
-	if (p->section == SECTION_PEER)
-		begin_peer(p);
-	if (p->section != SECTION_UNKNOWN || p->no_memory)
-		return;
 	/* The text ends without a NUL, perhaps in this line. */
 	while (len < line->len && len < sizeof(text) && !strchr("\r\n#", line->text[len]))
 		len++;
@@ -153,6 +145,18 @@ static void begin_section(struct parser *p, const struct line *line)
 		     "unknown section %s, want [Interface], [Peer], [External], [Nat], [Dns], "
 		     "[Policy] or [Gateway]",
 		     quote(text, shown));
+}
+
+static void begin_section(struct parser *p, const struct line *line)
+{
+	p->seen = 0;
+	for (p->section = SECTION_INTERFACE; p->section < SECTION_UNKNOWN; p->section++)
+		if (line_is_section(line, section_names[p->section]))
+			break;
+	if (p->section == SECTION_PEER)
+		begin_peer(p);
+	else if (p->section == SECTION_UNKNOWN)
+		unknown_section(p, line);
 }
 
 /* The name comment of the block at hand: it may turn out to precede a peer's section. */

@@ -278,8 +278,10 @@ static void print_external(struct page *p, const json_t *external)
 	char in_packets[32];
 
 	line(p, "%s", "");
-	line(p, "Internet: %s %s%s%s, MTU %" PRIu64 "%s%s",
-	     string(external, "interface", interface), truth(external, "up") ? "up" : "DOWN",
+	if (!*string(external, "interface", interface))
+		strcpy(interface, "no interface,");
+	line(p, "Internet: %s %s%s%s, MTU %" PRIu64 "%s%s", interface,
+	     truth(external, "up") ? "up" : "DOWN",
 	     *string(external, "address", address) ? ", address " : ", no address", address,
 	     number(external, "mtu"), *string(external, "offload", offload) ? ", offload " : "",
 	     offload);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/uapi.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -259,6 +260,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct writer *w, const ch
 	va_start(ap, format);
 	n = vsnprintf(w->text + w->len, w->size - w->len, format, ap);
 	va_end(ap);
+	assert(n >= 0 && (size_t)n < w->size - w->len); /* text_size() is an upper bound */
 	w->len += (size_t)n;
 }
 

@@ -49,6 +49,7 @@ struct dns_cache {
 	struct block *blocks;
 	uint32_t *buckets;
 	uint32_t free_entry, free_block, n_free_blocks;
+	uint32_t fresh_entry, fresh_block; /* from here on never used: not resident yet */
 	uint32_t newest, oldest;
 	uint8_t scratch[REPLY_MAX]; /* an answer on its way in */
 };
@@ -73,12 +74,7 @@ int dns_cache_new(uint32_t entries, struct rng *rng, struct dns_cache **ret)
 	}
 	rng_fill(rng, c->secret, sizeof(c->secret));
 	memset(c->buckets, 0xff, c->n_buckets * sizeof(*c->buckets));
-	for (uint32_t i = 0; i < c->n_entries; i++)
-		c->entries[i].chain = i + 1 < c->n_entries ? i + 1 : NONE;
-	for (uint32_t i = 0; i < c->n_blocks; i++)
-		c->blocks[i].next = i + 1 < c->n_blocks ? i + 1 : NONE;
-	c->free_entry = c->n_entries > 0 ? 0 : NONE;
-	c->free_block = c->n_blocks > 0 ? 0 : NONE;
+	c->free_entry = c->free_block = NONE;
 	c->n_free_blocks = c->n_blocks;
 	c->newest = c->oldest = NONE;
 	*ret = c;
@@ -165,16 +161,40 @@ static void entry_remove(struct dns_cache *c, uint32_t i)
 	c->used--;
 }
 
+/* One of n_free_blocks. */
+static uint32_t block_take(struct dns_cache *c)
+{
+	uint32_t b = c->free_block;
+
+	if (b != NONE)
+		c->free_block = c->blocks[b].next;
+	else
+		b = c->fresh_block++;
+	c->n_free_blocks--;
+	return b;
+}
+
+/* An unused entry while there are fewer than n_entries. */
+static uint32_t entry_take(struct dns_cache *c)
+{
+	uint32_t i = c->free_entry;
+
+	if (i != NONE)
+		c->free_entry = c->entries[i].chain;
+	else
+		i = c->fresh_entry++;
+	c->used++;
+	return i;
+}
+
 static void copy_in(struct dns_cache *c, struct entry *e, const uint8_t *bytes, uint32_t len)
 {
 	uint32_t *link = &e->first;
 
 	for (uint32_t at = 0; at < len; at += BLOCK_LEN) {
 		uint32_t n = len - at < BLOCK_LEN ? len - at : BLOCK_LEN;
-		uint32_t b = c->free_block;
+		uint32_t b = block_take(c);
 
-		c->free_block = c->blocks[b].next;
-		c->n_free_blocks--;
 		memcpy(c->blocks[b].bytes, bytes + at, n);
 		*link = b;
 		link = &c->blocks[b].next;
@@ -310,12 +330,10 @@ bool dns_cache_store(struct dns_cache *c, const struct dns_query *query, const u
 	i = find(c, hash, key_flags(query));
 	if (i != NONE)
 		entry_remove(c, i);
-	while (c->free_entry == NONE || (size_t)c->n_free_blocks * BLOCK_LEN < len)
+	while (c->used == c->n_entries || (size_t)c->n_free_blocks * BLOCK_LEN < len)
 		entry_remove(c, c->oldest);
-	i = c->free_entry;
+	i = entry_take(c);
 	e = &c->entries[i];
-	c->free_entry = e->chain;
-	c->used++;
 	e->hash = hash;
 	e->flags = key_flags(query);
 	e->stored = now;

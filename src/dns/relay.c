@@ -67,7 +67,9 @@ struct dns_relay {
 	struct waiting *askers;
 	uint32_t *query_buckets;
 	uint32_t *stream_buckets;
-	uint32_t free_query, free_asker;
+	uint32_t free_query; /* used before */
+	uint32_t fresh_query; /* from here on never used: not resident yet */
+	uint32_t free_asker;
 	struct deadlines *deadlines;
 	uint32_t per_client[CLIENTS];
 	uint8_t out[DNS_QUERY_MAX]; /* the last message handed out by dns_relay_step() */
@@ -77,8 +79,7 @@ static void tables_clear(struct dns_relay *r)
 {
 	memset(r->query_buckets, 0xff, r->n_buckets * sizeof(*r->query_buckets));
 	memset(r->stream_buckets, 0xff, r->n_buckets * sizeof(*r->stream_buckets));
-	for (uint32_t i = 0; i < r->params.queries; i++)
-		r->queries[i].chain = i + 1 < r->params.queries ? i + 1 : NONE;
+	r->free_query = NONE;
 	for (uint32_t i = 0; i < r->params.askers; i++)
 		r->askers[i].next = i + 1 < r->params.askers ? i + 1 : NONE;
 }
@@ -230,6 +231,28 @@ static uint32_t find_same(const struct dns_relay *r, uint64_t hash, const uint8_
 	return i;
 }
 
+static uint32_t query_take(struct dns_relay *r)
+{
+	uint32_t i = r->free_query;
+
+	if (i != NONE)
+		r->free_query = r->queries[i].chain;
+	else if (r->fresh_query < r->params.queries)
+		i = r->fresh_query++;
+	else
+		return NONE;
+	r->in_flight++;
+	return i;
+}
+
+static void query_give(struct dns_relay *r, uint32_t i)
+{
+	r->queries[i].len = 0;
+	r->queries[i].chain = r->free_query;
+	r->free_query = i;
+	r->in_flight--;
+}
+
 enum dns_ask dns_relay_ask(struct dns_relay *r, const struct dns_query *query,
 			   const uint8_t *message, size_t len, const struct dns_asker *asker,
 			   uint64_t now, uint32_t *ret)
@@ -242,15 +265,15 @@ enum dns_ask dns_relay_ask(struct dns_relay *r, const struct dns_query *query,
 		*ret = i;
 		return asker_add(r, &r->queries[i], asker) ? DNS_ASK_JOINED : DNS_ASK_FULL;
 	}
-	i = r->free_query;
+	i = query_take(r);
 	if (i == NONE)
 		return DNS_ASK_FULL;
 	q = &r->queries[i];
 	q->askers = NONE;
-	if (!asker_add(r, q, asker))
+	if (!asker_add(r, q, asker)) {
+		query_give(r, i);
 		return DNS_ASK_FULL;
-	r->free_query = q->chain;
-	r->in_flight++;
+	}
 	q->parsed = *query;
 	q->len = (uint16_t)len;
 	q->granted = q->probed = false;
@@ -280,10 +303,7 @@ void dns_relay_end(struct dns_relay *r, uint32_t query)
 	while (*link != query)
 		link = &r->queries[*link].chain;
 	*link = q->chain;
-	q->len = 0;
-	q->chain = r->free_query;
-	r->free_query = query;
-	r->in_flight--;
+	query_give(r, query);
 	deadlines_set(r->deadlines, query, NEVER);
 }
 
@@ -492,7 +512,9 @@ void dns_relay_set_upstreams(struct dns_relay *r, const struct dns_upstreams *up
 	for (uint32_t i = 0; i < r->params.queries * DNS_ATTEMPTS; i++) {
 		struct attempt *a = &r->attempts[i];
 
-		if (a->live && a->stream)
+		if (!a->live)
+			continue;
+		if (a->stream)
 			attempt_end(r, i);
 		a->upstream = DNS_NO_UPSTREAM;
 	}

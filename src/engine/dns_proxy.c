@@ -518,10 +518,14 @@ int dns_proxy_reload(struct dns_proxy *p, const struct config *config, char *com
 int dns_proxy_listen(struct dns_proxy *p, uint32_t address, const struct prefix *from)
 {
 	uint16_t port;
-	int fd = dns_listen_open(address, &port);
+	int fd;
 
+	if (p->n_listens == DNS_LISTENERS_MAX)
+		return -ENOSPC;
+	fd = dns_listen_open(address, &port);
 	if (fd < 0)
 		return fd;
+	p->n_listens++;
 	order(p, &(struct order){ .kind = ORDER_LISTEN, .fd = fd, .from = *from });
 	return port;
 }

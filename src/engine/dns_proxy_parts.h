@@ -27,10 +27,10 @@
 
 #define DNS_QUERIES_MAX     4096u
 #define DNS_ASKERS_MAX      8192u
-#define DNS_PER_CLIENT_MAX  512u
-#define DNS_UDP_SOCKETS_MAX 2048u
-#define DNS_CLIENTS_MAX     256u /* TCP connections, all clients */
-#define DNS_CLIENTS_EACH    16u  /* of one client address */
+#define DNS_PER_CLIENT_MAX  256u
+#define DNS_UDP_SOCKETS_MAX 4096u /* for all but the first attempt of a query: half of them */
+#define DNS_CLIENTS_MAX     256u  /* TCP connections, all clients */
+#define DNS_CLIENTS_EACH    16u   /* of one client address */
 #define DNS_LISTENERS_MAX   4u
 #define DNS_ORIGIN_TCP      UINT32_MAX /* asker.origin of TCP clients; their number is .peer */
 
@@ -97,6 +97,9 @@ struct dns_proxy {
 	struct ring **answers; /* proxy to workers */
 	struct ring *orders;   /* main to proxy */
 	pthread_t thread;
+
+	/* main */
+	unsigned int n_listens;
 
 	/* the proxy's thread */
 	struct loop *loop;

@@ -14,8 +14,10 @@
 #define RESOLV_LOOK_EVERY (2 * NS_PER_S)  /* and only when a query comes */
 #define LINK_IDLE         (20 * NS_PER_S) /* then a connection is closed */
 #define LINK_STUCK        (4 * NS_PER_S)  /* without any answer: a new connection is made */
+#define CACHE_MAX         10000000u       /* entries, 5 GB: above it is a slip of the pen */
 #define BACKOFF_MIN       NS_PER_S
 #define BACKOFF_MAX       (30 * NS_PER_S)
+#define UPSTREAM_TEXT_MAX 80 /* as in struct status_upstream */
 #define UDP_BATCH         32 /* datagrams from one socket before others have their turn */
 #define LINK_BATCH        16 /* full buffers from one stream */
 
@@ -27,12 +29,16 @@ static const char *const schemes[] = {
 	[DNS_UPSTREAM_TLS] = "tls",
 };
 
-static void upstream_format(const struct config_upstream *u, char out[static 80])
+/* A name too long for a line of status is cut there. */
+static void upstream_format(const struct config_upstream *u, char out[static UPSTREAM_TEXT_MAX])
 {
 	char endpoint[ENDPOINT_TEXT_MAX];
+	int n = snprintf(out, UPSTREAM_TEXT_MAX, "%s://%s", schemes[u->kind],
+			 endpoint_format(&u->endpoint, endpoint));
 
-	snprintf(out, 80, "%s://%s%s%s", schemes[u->kind], endpoint_format(&u->endpoint, endpoint),
-		 u->tls_name[0] != '\0' ? "#" : "", u->tls_name);
+	if (u->tls_name[0] != '\0')
+		snprintf(out + n, (size_t)(UPSTREAM_TEXT_MAX - n), "#%.*s",
+			 UPSTREAM_TEXT_MAX - n - 2, u->tls_name);
 }
 
 /* A query to our own tunnel address would come back to us, for ever. */
@@ -51,7 +57,7 @@ int dns_choice_make(const struct config *config, uint32_t gateway, struct dns_ch
 		.private_answers = config->dns_private_answers,
 		.cache = config->dns_cache,
 	};
-	char text[80];
+	char text[UPSTREAM_TEXT_MAX];
 
 	for (size_t i = 0; i < c.n; i++) {
 		c.upstreams[i] = config->upstreams[i];
@@ -109,7 +115,19 @@ static void publish_names(struct dns_proxy *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* The table of the relay begins anew: old numbers would mean other upstreams. */
+/* Empty, since other upstreams or another policy may have other answers. */
+static void renew_cache(struct dns_proxy *p)
+{
+	uint32_t entries = p->choice.cache < CACHE_MAX ? p->choice.cache : CACHE_MAX;
+
+	p->cache = dns_cache_free(p->cache);
+	if (entries > 0 && dns_cache_new(entries, &p->rng, &p->cache) < 0)
+		log_warning("DNS: no memory for a cache of %u answers, going on without one: "
+			    "lower Cache in [Dns]",
+			    entries);
+}
+
+/* All begins anew: the old numbers would mean other upstreams. */
 static void apply(struct dns_proxy *p, uint64_t now)
 {
 	struct dns_upstreams ups = { .n = (uint8_t)p->choice.n };
@@ -121,24 +139,38 @@ static void apply(struct dns_proxy *p, uint64_t now)
 		p->links[i] = (struct dns_link){ .waiting = NEVER, .idle_at = NEVER };
 	}
 	dns_relay_set_upstreams(p->relay, &ups, now);
+	renew_cache(p);
 	publish_names(p);
 }
 
-static void resize_cache(struct dns_proxy *p, uint32_t before)
+/* Whether both ask the same upstreams in the same way. */
+static bool choice_equal(const struct dns_choice *a, const struct dns_choice *b)
 {
-	if (p->cache && before == p->choice.cache)
-		return;
-	p->cache = dns_cache_free(p->cache);
-	if (p->choice.cache > 0 && dns_cache_new(p->choice.cache, &p->rng, &p->cache) < 0)
-		log_warning("DNS: no memory for a cache of %u answers, going on without one: "
-			    "lower Cache in [Dns]",
-			    p->choice.cache);
+	if (a->from_host != b->from_host || a->private_answers != b->private_answers ||
+	    a->cache != b->cache)
+		return false;
+	if (a->from_host)
+		return true; /* resolv.conf is watched anyway */
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct config_upstream *u = &a->upstreams[i];
+		const struct config_upstream *v = &b->upstreams[i];
+
+		if (u->kind != v->kind || !endpoint_equal(&u->endpoint, &v->endpoint) ||
+		    strcmp(u->tls_name, v->tls_name) != 0)
+			return false;
+	}
+	return true;
 }
 
 void dns_proxy_use(struct dns_proxy *p, struct dns_choice *choice, uint64_t now)
 {
-	uint32_t cache_before = p->choice.cache;
-
+	/* A reload for another reason leaves connections, cache and what is known alone. */
+	if (p->n_names > 0 && choice_equal(&p->choice, choice)) {
+		dns_choice_done(choice);
+		return;
+	}
 	dns_proxy_links_close(p); /* before the TLS context goes that they use */
 	dns_choice_done(&p->choice);
 	p->choice = *choice;
@@ -147,7 +179,6 @@ void dns_proxy_use(struct dns_proxy *p, struct dns_choice *choice, uint64_t now)
 		p->resolv_seen = resolv_stamp(p->resolv_conf);
 		read_host(p, &p->choice);
 	}
-	resize_cache(p, cache_before);
 	apply(p, now);
 }
 
@@ -179,10 +210,14 @@ void dns_proxy_close_udp(struct dns_proxy *p, uint32_t attempt)
 
 static void send_udp(struct dns_proxy *p, const struct dns_send *send, uint64_t now)
 {
-	int fd = p->n_udp < DNS_UDP_SOCKETS_MAX
-			 ? dns_udp_open(&p->choice.upstreams[send->upstream].endpoint)
-			 : -EMFILE;
+	/* Questions that nobody answers, four sockets each, must leave room for new ones. */
+	bool first = send->attempt % DNS_ATTEMPTS == 0;
+	uint32_t limit = first ? DNS_UDP_SOCKETS_MAX : DNS_UDP_SOCKETS_MAX / 2;
+	int fd = -EMFILE;
 	int r;
+
+	if (p->n_udp < limit)
+		fd = dns_udp_open(&p->choice.upstreams[send->upstream].endpoint);
 
 	if (fd < 0) {
 		bool ours = fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
@@ -258,7 +293,7 @@ static void link_lost(struct dns_proxy *p, uint8_t upstream, uint64_t now)
 	struct dns_link *link = &p->links[upstream];
 	bool answered = link->answered;
 	const char *why = dns_stream_why(link->stream);
-	char text[80];
+	char text[UPSTREAM_TEXT_MAX];
 
 	if (why[0] != '\0' && link->backoff == 0) {
 		upstream_format(&p->choice.upstreams[upstream], text);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,11 @@ static int holder_read(int fd, const char *identity, bool *ret_same, pid_t *ret_
 	return 1;
 }
 
+static bool process_gone(pid_t pid)
+{
+	return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
 /* Return: 0 when @fd holds the lock, -EAGAIN to open it anew, else as claim_take(). */
 static int lock_try(int fd, const char *path, const char *identity, pid_t *ret_pid)
 {
@@ -82,14 +88,17 @@ static int lock_try(int fd, const char *path, const char *identity, pid_t *ret_p
 	return -EADDRINUSE;
 }
 
-/* Return: the locked descriptor, or as claim_take(). */
-static int lock_take(const char *path, const char *identity, pid_t *ret_pid)
+/*
+ * @flags: O_CREAT or 0
+ * Return: the locked descriptor, or as claim_take().
+ */
+static int lock_take(const char *path, int flags, const char *identity, pid_t *ret_pid)
 {
 	int r = -EBUSY;
 
 	for (int i = 0; i < TRIES; i++) {
 		/* 0600: whoever can open it could hold the lock and so keep a gateway from starting. */
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		int fd = open(path, O_RDWR | flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0)
 			return -errno;
@@ -97,11 +106,13 @@ static int lock_take(const char *path, const char *identity, pid_t *ret_pid)
 		if (r == 0)
 			return fd;
 		close(fd);
-		if (r != -EAGAIN)
+		/* The name of a dead process stands there while its successor starts, or another
+		 * starter looks; if it stays, the holder lives in another PID namespace. */
+		if (r != -EAGAIN && (r != -EADDRINUSE || !process_gone(*ret_pid)))
 			return r;
 		pause_briefly();
 	}
-	return -EBUSY;
+	return r == -EAGAIN ? -EBUSY : r;
 }
 
 static int holder_write(int fd, const char *identity)
@@ -170,7 +181,7 @@ int claim_take(const char *path, const char *identity, mode_t mode, struct claim
 	r = lock_path(path, lock);
 	if (r < 0)
 		return r;
-	claim.lock_fd = lock_take(lock, identity, ret_pid);
+	claim.lock_fd = lock_take(lock, O_CREAT, identity, ret_pid);
 	if (claim.lock_fd < 0)
 		return claim.lock_fd;
 	r = holder_write(claim.lock_fd, identity);
@@ -192,17 +203,14 @@ err_lock:
 int claim_probe(const char *path, const char *identity, pid_t *ret_pid)
 {
 	char lock[CLAIM_PATH_MAX];
-	int r;
 	int fd;
 
 	if (lock_path(path, lock) < 0)
 		return 0;
-	fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return 0;
-	r = lock_try(fd, lock, identity, ret_pid);
-	close(fd); /* the lock, if it was free, goes with it */
-	return r == -EADDRINUSE ? r : 0;
+	fd = lock_take(lock, 0, identity, ret_pid);
+	if (fd >= 0)
+		close(fd); /* and the lock with it */
+	return fd == -EADDRINUSE ? fd : 0;
 }
 
 void claim_done(struct claim *claim)

@@ -5,7 +5,6 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -219,6 +218,12 @@ int udp_fd(const struct udp *udp)
 uint16_t udp_port(const struct udp *udp)
 {
 	return udp->port;
+}
+
+void udp_set_offload(struct udp *udp, bool on)
+{
+	udp->gso = on;
+	(void)set_int(udp->fd, IPPROTO_UDP, UDP_GRO, on);
 }
 
 static struct addr addr_from_in6(const struct in6_addr *in6)

@@ -63,8 +63,8 @@ static uint32_t earliest(const struct expiry *e)
 {
 	uint32_t best = 0;
 
-	for (int class = EXPIRY_NONE + 1; class < N_EXPIRY_CLASSES; class ++) {
-		uint32_t id = e->first[class];
+	for (int c = EXPIRY_NONE + 1; c < N_EXPIRY_CLASSES; c++) {
+		uint32_t id = e->first[c];
 
 		if (id && (!best || e->timers[id].expires < e->timers[best].expires))
 			best = id;

@@ -91,15 +91,17 @@ static void unlink_flow(struct nat *nat, uint32_t index)
 }
 
 enum verdict flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port,
-		      uint32_t *ret)
+		      enum flow_origin origin, uint32_t *ret)
 {
 	const struct mapping *m = &nat->mappings[mapping];
 	uint32_t *n_client = &nat->clients[m->client].n_flows[m->protocol];
+	uint64_t limit = (uint64_t)nat->params.client_quota[m->protocol] * FLOWS_PER_QUOTA;
+	uint32_t share = origin == FLOW_FROM_OUTSIDE ? 2 : 1;
 	uint32_t index = nat->flows_free;
 
-	if (*n_client / FLOWS_PER_QUOTA >= nat->params.client_quota[m->protocol])
+	if (*n_client >= limit / share)
 		return DROP_NAT_QUOTA;
-	if (nat->n_flows >= nat->params.flows_max)
+	if (nat->n_flows >= nat->params.flows_max / share)
 		return DROP_NAT_TABLE_FULL;
 	if (index)
 		nat->flows_free = nat->flows[index].hash_next;

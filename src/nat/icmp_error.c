@@ -88,6 +88,12 @@ static uint8_t *embedded_checksum(const struct embedded *e)
 	return NULL;
 }
 
+/* RFC 768: a UDP checksum of 0 would say that there is none. */
+static void store_checksum(const struct embedded *e, uint8_t *sum, uint16_t check)
+{
+	store_be16(sum, e->protocol == NAT_UDP && check == 0 ? 0xffff : check);
+}
+
 static void embedded_set_address(const struct embedded *e, int at, uint32_t to)
 {
 	uint32_t from = load_be32(e->ip + at);
@@ -97,20 +103,16 @@ static void embedded_set_address(const struct embedded *e, int at, uint32_t to)
 	store_be32(e->ip + at, to);
 	store_be16(ip_sum, checksum_adjust32(load_be16(ip_sum), from, to));
 	if (sum && e->protocol != NAT_ICMP) /* which has no pseudo-header */
-		store_be16(sum, checksum_adjust32(load_be16(sum), from, to));
+		store_checksum(e, sum, checksum_adjust32(load_be16(sum), from, to));
 }
 
 static void embedded_set_port(const struct embedded *e, int at, uint16_t to)
 {
 	uint8_t *port = e->l4 + (e->protocol == NAT_ICMP ? ICMP_ID_AT : at);
 	uint8_t *sum = embedded_checksum(e);
-	uint16_t check;
 
-	if (sum) {
-		check = checksum_adjust16(load_be16(sum), load_be16(port), to);
-		/* RFC 768: 0 would say that there is none. */
-		store_be16(sum, e->protocol == NAT_UDP && check == 0 ? 0xffff : check);
-	}
+	if (sum)
+		store_checksum(e, sum, checksum_adjust16(load_be16(sum), load_be16(port), to));
 	store_be16(port, to);
 }
 

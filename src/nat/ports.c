@@ -95,16 +95,15 @@ static void lease_end(struct ports *p, uint16_t first)
 
 int ports_idle(struct ports *p, uint32_t keep, uint64_t now)
 {
+	uint16_t block = 0;
+
 	nat_ports_release(p, now);
 	if (p->n_idle <= keep)
 		return -1;
-	for (uint16_t block = 0; block < PORTS_BLOCKS; block++) {
-		if (!p->leased[block] || p->busy[block] > 0)
-			continue;
-		lease_end(p, (uint16_t)(block * NAT_BLOCK_PORTS));
-		return block * NAT_BLOCK_PORTS;
-	}
-	return -1;
+	while (!p->leased[block] || p->busy[block] > 0)
+		block++; /* n_idle says that there is one */
+	lease_end(p, (uint16_t)(block * NAT_BLOCK_PORTS));
+	return block * NAT_BLOCK_PORTS;
 }
 
 static void client_unlink(struct ports *p, uint16_t port)

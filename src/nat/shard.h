@@ -28,6 +28,11 @@
  */
 #define FLOWS_PER_QUOTA 2
 
+enum flow_origin {
+	FLOW_FROM_INSIDE,
+	FLOW_FROM_OUTSIDE, /* gets half of what there is: strangers must not use up the client's */
+};
+
 struct mapping {
 	uint32_t inside; /* address */
 	uint16_t inside_port;
@@ -120,10 +125,12 @@ bool flow_admits(const struct nat *nat, uint32_t mapping, uint32_t remote);
 
 /**
  * flow_add() - a remote of @mapping, without timer or hold yet
+ * @origin: who opens it
+ *
  * Return: PASS and *ret, or DROP_NAT_QUOTA or _TABLE_FULL.
  */
 enum verdict flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port,
-		      uint32_t *ret);
+		      enum flow_origin origin, uint32_t *ret);
 
 /** flow_end() - the flow only, whatever becomes of its mapping */
 void flow_end(struct nat *nat, uint32_t index);

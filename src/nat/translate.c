@@ -121,7 +121,7 @@ static enum verdict outbound_tcp(struct nat *nat, const struct tuple *at, const 
 	if (!flow) {
 		if (s.flags & TCP_RST) /* it ends a connection that is gone already */
 			return PASS;
-		v = flow_add(nat, mapping, at->remote, at->remote_port, &flow);
+		v = flow_add(nat, mapping, at->remote, at->remote_port, FLOW_FROM_INSIDE, &flow);
 		if (v != PASS)
 			return v;
 	}
@@ -137,7 +137,7 @@ static enum verdict outbound_remote(struct nat *nat, const struct tuple *at, uin
 	uint32_t flow = flow_find(nat, mapping, at->remote, 0);
 
 	if (!flow) {
-		enum verdict v = flow_add(nat, mapping, at->remote, 0, &flow);
+		enum verdict v = flow_add(nat, mapping, at->remote, 0, FLOW_FROM_INSIDE, &flow);
 
 		if (v != PASS)
 			return v;
@@ -283,7 +283,8 @@ static enum verdict inbound_tcp(struct nat *nat, const struct tuple *at, const s
 			return DROP_NAT_FILTERED;
 		/* RFC 5382 REQ-2, REQ-3: it may open one; the rest passes and leaves no trace. */
 		if ((s.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
-			enum verdict v = flow_add(nat, mapping, at->remote, at->remote_port, &flow);
+			enum verdict v = flow_add(nat, mapping, at->remote, at->remote_port,
+						  FLOW_FROM_OUTSIDE, &flow);
 
 			if (v != PASS)
 				return v;

@@ -13,7 +13,6 @@ enum layer {
 	LAYER_OTHER_LINKS,
 	LAYER_LINK_LOCAL,
 	LAYER_RULES, /* and, as if they were rules of /32, the metadata services */
-	LAYER_NEVER,
 };
 
 struct router {
@@ -44,11 +43,6 @@ static const struct table_entry defaults[] = {
 	{ IP4(169, 254, 169, 254), 32, LAYER_RULES, DROP_ROUTE_METADATA, 0 },
 	{ IP4(168, 63, 129, 16), 32, LAYER_RULES, DROP_ROUTE_METADATA, 0 },
 	{ IP4(100, 100, 100, 200), 32, LAYER_RULES, DROP_ROUTE_METADATA, 0 },
-	/* No packet may leave for these (RFC 1122 section 3.2.1.3, RFC 6890). */
-	{ IP4(0, 0, 0, 0), 8, LAYER_NEVER, DROP_ROUTE_LOOPBACK, 0 },
-	{ IP4(127, 0, 0, 0), 8, LAYER_NEVER, DROP_ROUTE_LOOPBACK, 0 },
-	{ IP4(224, 0, 0, 0), 4, LAYER_NEVER, DROP_ROUTE_MULTICAST, 0 },
-	{ IP4(240, 0, 0, 0), 4, LAYER_NEVER, DROP_ROUTE_MULTICAST, 0 },
 };
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -186,7 +180,10 @@ static bool is_martian(uint32_t src)
 	return src >> 24 == 0 || src >> 24 == 127 || src >= IP4(224, 0, 0, 0);
 }
 
-/* Destinations that are for many or for nobody, whatever the policy; PASS for the rest. */
+/*
+ * Destinations that are for many or for nobody, whatever the policy; PASS for the rest.
+ * Source: RFC 1122 section 3.2.1.3, RFC 1812 section 5.3.7, RFC 6890.
+ */
 static enum verdict check_unicast(const struct router *r, uint32_t dst)
 {
 	if (dst >= IP4(224, 0, 0, 0))

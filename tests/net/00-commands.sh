@@ -132,6 +132,7 @@ one_sentence
 run 1 "$culvert" peer add bob --config $conf --public-key \
 	"$(sed -n '/^\[Peer]/,$s/^PublicKey = //p' alice.conf)"
 has err "gateway's own"
+one_sentence
 run 1 "$culvert" peer remove bob --config $conf
 one_sentence
 run 1 "$culvert" peer show bob --config $conf
@@ -140,6 +141,11 @@ run 1 "$culvert" peer list --config missing
 one_sentence
 run 1 "$culvert" peer list --config etc
 one_sentence
+cp alice.conf client.conf
+run 1 "$culvert" peer add bob --config client.conf
+has err "a client's file"
+one_sentence
+cmp -s alice.conf client.conf || complain "a client's file was changed"
 unchanged
 
 # --- a client file that can't be written: the peer isn't kept either

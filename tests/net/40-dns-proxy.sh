@@ -121,6 +121,11 @@ expect '100 names at once beside a black hole' '^burst answered=100 ms=[0-9]{1,3
 expect 'the black hole is remembered' '^b.example.test rcode=0 .* ms=[0-9]{1,2}$'
 expect 'and status says so' '198.51.100.1:53 alive=0'
 
+printf 'ask a.example.test 1 0\nburst 100\nask b.example.test 1 0\n' |
+	run tls://198.51.100.1:853 'tls://127.0.0.1:8853#dns.example.test'
+expect 'a black hole by TLS is passed by too' '^a.example.test rcode=0 .* ms=3[0-9][0-9]$'
+expect 'and remembered' '^b.example.test rcode=0 .* ms=[0-9]{1,2}$'
+
 echo 'ask a.example.test 1 0' | run udp://198.51.100.1:53
 expect 'with nobody to ask the answer is SERVFAIL after 5 s' '^a.example.test rcode=2 .* ms=50[0-9][0-9]$'
 echo 'ask a.example.test 1 0' | run udp://127.0.0.1:9

@@ -193,6 +193,7 @@ int main(int argc, char **argv)
 	prefix_parse("127.0.0.0/8", &loopback);
 	if (dns_proxy_new(&params, &proxy, complaint) < 0) {
 		printf("%s\n", complaint);
+		free(config);
 		return 1;
 	}
 	printf("tcp %d\n", dns_proxy_listen(proxy, 0x7f000001, &loopback));

@@ -69,7 +69,7 @@ rival_start() {
 }
 
 rival_reload() {
-	on gateway wg setconf wgs0 "$CONFIG"
+	on gateway wg syncconf wgs0 "$CONFIG"
 }
 
 rival_stop() {

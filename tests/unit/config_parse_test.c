@@ -46,7 +46,7 @@ static void everything_is_understood(void **state)
 {
 	struct config *c = parse_valid(
 		"\xef\xbb\xbf[interface] # the gateway\r\n"
-		"privatekey=" KEY_G " # secret\r\n"
+		"privatekey=" KEY_G " # secret\r\n\r\n"
 		"Address = 10.66.77.1/24, fd00::1/64\n"
 		"Address = 10.66.78.1/24\n"
 		"ListenPort = 443\nMTU = 1380\nFwMark = 0xca6c\n"
@@ -70,7 +70,7 @@ static void everything_is_understood(void **state)
 	assert_int_equal(c->fwmark, 0xca6c);
 	assert_int_equal(c->n_peers, 1);
 	assert_string_equal(c->peers[0].name, "alice");
-	assert_int_equal(c->peers[0].line, 8);
+	assert_int_equal(c->peers[0].line, 9);
 	assert_int_equal(c->peers[0].n_allowed, 4);
 	assert_int_equal(addr_to_ip4(&c->peers[0].allowed[2].addr), 0xc0a80700);
 	assert_string_equal(c->peers[0].endpoint_host, "2001:db8::1");
@@ -267,6 +267,16 @@ static void a_name_comment_belongs_to_its_section_or_the_one_it_touches(void **s
 	config_free(c);
 }
 
+static void name_comments_outside_of_peers_mean_nothing(void **state)
+{
+	struct config *c = parse_valid(HEAD "# Name = a\n# Name = b\n\n# Name = c\n[Peer]\n"
+					    "PublicKey = " KEY_A "\n");
+
+	(void)state;
+	assert_string_equal(c->peers[0].name, "c");
+	config_free(c);
+}
+
 static void a_comment_that_is_no_name_leaves_the_peer_without_one(void **state)
 {
 	struct config_messages m;
@@ -293,6 +303,31 @@ static void our_own_public_key_is_no_peers(void **state)
 	config_messages_done(&m);
 }
 
+static void one_peer_too_many_is_one_complaint(void **state)
+{
+	size_t size = 1024 + (CONFIG_PEERS_MAX + 2) * 80;
+	struct config_messages m;
+	char *text = malloc(size);
+	size_t n;
+
+	(void)state;
+	assert_non_null(text);
+	n = (size_t)snprintf(text, size, HEAD);
+	for (uint32_t i = 1; i <= CONFIG_PEERS_MAX + 1; i++) {
+		uint8_t key[CONFIG_KEY_LEN] = { 0 };
+		char shown[CONFIG_KEY_TEXT_MAX];
+
+		memcpy(key, &i, sizeof(i));
+		config_key_format(key, shown);
+		n += (size_t)snprintf(text + n, size - n, "[Peer]\nPublicKey = %s\n", shown);
+	}
+	assert_null(parse(text, &m));
+	assert_int_equal(m.n, 1);
+	assert_string_equal(m.items[0].text, "more than 65536 peers, want fewer");
+	config_messages_done(&m);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,8 +340,10 @@ int main(void)
 		cmocka_unit_test(a_flood_of_notes_hides_no_error),
 		cmocka_unit_test(secrets_are_never_part_of_a_complaint),
 		cmocka_unit_test(a_name_comment_belongs_to_its_section_or_the_one_it_touches),
+		cmocka_unit_test(name_comments_outside_of_peers_mean_nothing),
 		cmocka_unit_test(a_comment_that_is_no_name_leaves_the_peer_without_one),
 		cmocka_unit_test(our_own_public_key_is_no_peers),
+		cmocka_unit_test(one_peer_too_many_is_one_complaint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ static void bad_lines_are_skipped_and_good_ones_kept(void **state)
 		"garbage\n" KEY "\n" KEY " \n" KEY " 1.2.3.4:5\n" KEY " 1.2.3.4:5 \n" KEY
 		" 1.2.3.4:5 -1\n" KEY " 1.2.3.4:5 6 7\n" KEY " 1.2.3.4 6\n" KEY " - 6\n" KEY
 		" 1.2.3.4:5 99999999999999999999999999\n" KEY "X 1.2.3.4:5 6\n"
-		"?" KEY " 1.2.3.4:5 6\n" KEY " 1.2.3.4:5 7\n" KEY " 1.2.3.4:5 8"; /* cut short */
+		"?" KEY " 1.2.3.4:5 6\n" KEY " 1.2.3.4:5 7\n" KEY " 1.2.3.4:5 89"; /* cut short */
 	struct state_peer peers[16];
 
 	(void)state;

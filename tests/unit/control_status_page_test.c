@@ -13,7 +13,7 @@
 
 static struct status sample(void)
 {
-	static struct status_peer peers[2];
+	static struct status_peer peers[3];
 	static struct status_upstream upstream = { .text = "tls://9.9.9.9:853#dns.quad9.net",
 						   .alive = true,
 						   .rtt = 12340000,
@@ -38,7 +38,7 @@ static struct status sample(void)
 			    .n_upstreams = 1,
 			    .packets_in = 2000000,
 			    .peers = peers,
-			    .n_peers = 2 };
+			    .n_peers = 3 };
 
 	peers[0] = (struct status_peer){ .name = "alice",
 					 .handshake_age = 12 * NS_PER_S,
@@ -48,6 +48,7 @@ static struct status sample(void)
 	peers[1] = (struct status_peer){
 		.name = "bob", .handshake_age = UINT64_MAX, .mappings = UINT32_MAX, .runtime = true
 	};
+	peers[2] = (struct status_peer){ .name = "carol", .handshake_age = 181 * NS_PER_S };
 	endpoint_parse("198.51.100.7:40000", &peers[0].endpoint);
 	prefix_parse("10.66.77.1/24", &s.address);
 	s.drops[DROP_NAT_NO_PORT] = 1234;
@@ -79,7 +80,7 @@ static void the_page_says_what_a_person_wants_to_know(void **state)
 	(void)state;
 	assert_has(text, "culvert 0.1.0, up 3 h 12 min, pid 42, 2 workers\n");
 	assert_has(text, "\n  raw packets with trains, guard sockets, adapter\n");
-	assert_has(text, "Peers: 2, 1 heard in the last 3 minutes\n");
+	assert_has(text, "Peers: 3, 1 heard in the last 3 minutes\n");
 	assert_has(text, "12 s ago");
 	assert_has(text, "198.51.100.7:40000");
 	assert_has(text, "12 Mbit/s");

@@ -176,8 +176,13 @@ static void the_longest_device_fits_its_buffer(void **state)
 		assert_true(endpoint_parse("[1111:2222:3333:4444:5555:6666:7777:8888]:65535",
 					   &peers[i].endpoint));
 		peers[i].allowed = allowed;
-		peers[i].n_allowed = 300;
+		peers[i].n_allowed = i % 2 ? 300 : 0;
 	}
+	text = uapi_format_get(&device);
+	assert_non_null(text);
+	free(text);
+	for (size_t i = 0; i < 50; i++)
+		peers[i].n_allowed = 0;
 	text = uapi_format_get(&device);
 	assert_non_null(text);
 	assert_string_equal(text + strlen(text) - 9, "errno=0\n\n");

@@ -9,15 +9,20 @@
 #ifndef CULVERT_TESTS_IO_NETNS_H
 #define CULVERT_TESTS_IO_NETNS_H
 
+#include <cap-ng.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -106,6 +111,31 @@ static inline void netns_pair(int *a, int *b)
 	netns_enter(*b);
 	netns_run("ip addr add 192.0.2.2/24 dev eth0 && ip link set eth0 up");
 	netns_enter(*a);
+}
+
+/*
+ * netns_drop_privileges() - uid 65534 with CAP_NET_RAW alone, or without even that
+ *
+ * Credentials belong to threads: only the calling one is unprivileged afterwards.
+ */
+static inline void netns_drop_privileges(bool net_raw)
+{
+	assert_int_equal(prctl(PR_SET_KEEPCAPS, 1), 0);
+	/* Not mapped, and refused, inside a user namespace of one user. */
+	(void)syscall(SYS_setresgid, 65534, 65534, 65534);
+	(void)syscall(SYS_setresuid, 65534, 65534, 65534);
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (net_raw)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
+	assert_int_equal(capng_apply(CAPNG_SELECT_CAPS), 0);
+}
+
+static inline void netns_in_thread(void *(*run)(void *), void *arg)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, run, arg), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 #endif

@@ -14,8 +14,8 @@
 static void start(struct expiry *e)
 {
 	assert_int_equal(expiry_init(e, IDS), 0);
-	for (int class = 1; class < N_EXPIRY_CLASSES; class ++)
-		e->timeout[class] = (uint64_t) class * 10 * NS_PER_S;
+	for (int c = 1; c < N_EXPIRY_CLASSES; c++)
+		e->timeout[c] = (uint64_t)c * 10 * NS_PER_S;
 }
 
 static void a_timer_runs_its_timeout_and_at_most_a_grain_more(void **state)

@@ -86,7 +86,8 @@ static void any_history_agrees_with_the_obvious_model(void **state)
 			flow_end(rig.nat, slot->index);
 			slot->index = 0;
 		} else if (!index) {
-			assert_int_equal(flow_add(rig.nat, e.mapping, e.remote, e.port, &e.index),
+			assert_int_equal(flow_add(rig.nat, e.mapping, e.remote, e.port,
+						  FLOW_FROM_INSIDE, &e.index),
 					 PASS);
 			flow_hold(rig.nat, e.index, e.holding);
 			flow_hold(rig.nat, e.index, e.holding);
@@ -139,6 +140,33 @@ static void what_outside_opens_does_not_outlive_what_inside_opened(void **state)
 	assert_int_equal(rig.nat->n_flows, 0);
 }
 
+static void strangers_get_half_of_a_clients_flows(void **state)
+{
+	struct nat_params params = rig_params();
+	uint16_t port;
+
+	(void)state;
+	rig_stop(&rig);
+	params.client_quota[NAT_TCP] = 50;
+	params.flows_max = 160;
+	params.filtering[NAT_TCP] = NAT_FILTER_ENDPOINT_INDEPENDENT;
+	rig_start(&rig, &params, 16);
+	for (uint32_t client = 0; client < 2; client++) {
+		assert_int_equal(tcp_out(&rig, ALICE + client, 5, SERVER, 80, TCP_SYN), PASS);
+		port = rig.t.sport;
+		for (uint16_t i = 1; i < 200; i++) {
+			enum verdict v = tcp_in(&rig, OTHER, i, port, TCP_SYN);
+
+			if (client == 0)
+				assert_int_equal(v, i < 50 ? PASS : DROP_NAT_QUOTA);
+			else
+				assert_int_equal(v, i < 30 ? PASS : DROP_NAT_TABLE_FULL);
+		}
+	}
+	for (uint16_t i = 0; i < 40; i++)
+		assert_int_equal(tcp_out(&rig, ALICE, i, SERVER, 81, TCP_SYN), PASS);
+}
+
 static void a_server_may_call_back_and_be_answered(void **state)
 {
 	uint16_t port;
@@ -160,6 +188,7 @@ int main(void)
 		RIGGED(any_history_agrees_with_the_obvious_model),
 		RIGGED(one_client_cannot_fill_the_table_of_flows),
 		RIGGED(what_outside_opens_does_not_outlive_what_inside_opened),
+		RIGGED(strangers_get_half_of_a_clients_flows),
 		RIGGED(a_server_may_call_back_and_be_answered),
 	};
 

@@ -114,6 +114,45 @@ static void a_first_fragment_that_is_refused_leaves_nothing(void **state)
 	assert_int_equal(fragment(false, 7, 1480, 40001), DROP_FRAGMENT);
 }
 
+static void an_entry_answers_for_nothing_but_its_own_datagram(void **state)
+{
+	struct fragment_key k = { .src = ALICE, .dst = SERVER, .id = 1, .proto = UDP };
+	struct rng rng = rng_seeded(1);
+	struct hash_key key = hash_key_random(&rng);
+	struct fragments f;
+	uint32_t address;
+
+	(void)state;
+	assert_int_equal(fragments_init(&f, &key), 0);
+	for (uint32_t i = 0; i < 200000; i++) { /* enough for each to meet the set of k */
+		struct fragment_key other = k;
+
+		if (i % 5000 == 0)
+			fragments_note(&f, &k, EXTERNAL, i + 1);
+		switch (i % 5) {
+		case 0:
+			other.src += i + 1;
+			break;
+		case 1:
+			other.dst += i;
+			break;
+		case 2:
+			other.id = (uint16_t)(2 + i % 60000);
+			break;
+		case 3:
+			other.proto = (uint8_t)(18 + i % 200);
+			break;
+		case 4:
+			other.src += i;
+			other.outbound = true;
+			break;
+		}
+		assert_false(fragments_find(&f, &other, i + 1, &address));
+	}
+	assert_true(fragments_find(&f, &k, 200000, &address));
+	fragments_done(&f);
+}
+
 /* RFC 4787 REQ-14a: whatever is sent, memory stays, and the newest datagrams work. */
 static void a_flood_replaces_the_oldest_only(void **state)
 {
@@ -153,6 +192,7 @@ int main(void)
 		RIGGED(a_fragmented_datagram_comes_in_to_its_client),
 		RIGGED(later_fragments_without_their_first_are_dropped),
 		RIGGED(a_first_fragment_that_is_refused_leaves_nothing),
+		cmocka_unit_test(an_entry_answers_for_nothing_but_its_own_datagram),
 		cmocka_unit_test(a_flood_replaces_the_oldest_only),
 	};
 

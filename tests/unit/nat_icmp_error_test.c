@@ -181,6 +181,57 @@ static void an_error_about_what_was_never_sent_is_dropped(void **state)
 	assert_int_equal(rig_pass(&rig, false, 0), DROP_NAT_ICMP_EMBEDDED);
 }
 
+static void an_error_from_inside_about_what_never_came_is_dropped(void **state)
+{
+	struct build b = { .src = SERVER, .dst = ALICE, .proto = TCP, .sport = 80, .dport = 5000 };
+	uint8_t quoted[100];
+	size_t len;
+
+	(void)state;
+	(void)speak(ALICE, TCP, 0, 0);
+	len = build_packet(&b, quoted, NULL, 0);
+	make_error(ALICE, ICMP_UNREACHABLE, quoted, len);
+	assert_int_equal(rig_pass(&rig, true, 0), PASS);
+
+	make_error(ALICE, ICMP_UNREACHABLE, quoted, len);
+	rig.bytes[rig.len - 1] ^= 1;
+	assert_int_equal(rig_pass(&rig, true, 0), DROP_L4_CHECKSUM);
+
+	b.sport = 81; /* no such connection */
+	len = build_packet(&b, quoted, NULL, 0);
+	make_error(ALICE, ICMP_UNREACHABLE, quoted, len);
+	assert_int_equal(rig_pass(&rig, true, 0), DROP_NAT_ICMP_EMBEDDED);
+
+	b.dport = 5001; /* no such mapping */
+	len = build_packet(&b, quoted, NULL, 0);
+	make_error(ALICE, ICMP_UNREACHABLE, quoted, len);
+	assert_int_equal(rig_pass(&rig, true, 0), DROP_NAT_ICMP_EMBEDDED);
+
+	(void)speak(ALICE, ICMP, 0, 0);
+	b = (struct build){ .src = SERVER, .dst = ALICE, .proto = ICMP, .sport = 5000, .flags = 8 };
+	len = build_packet(&b, quoted, NULL, 0); /* requests don't come in */
+	make_error(ALICE, ICMP_UNREACHABLE, quoted, len);
+	assert_int_equal(rig_pass(&rig, true, 0), DROP_NAT_ICMP_EMBEDDED);
+}
+
+/* RFC 768: no checksum stays none, and a computed 0 does not become none. */
+static void an_embedded_udp_checksum_is_never_lost_or_invented(void **state)
+{
+	struct conversation c = speak(ALICE, UDP, 0, 30);
+
+	(void)state;
+	store_be16(c.out + 26, 0);
+	make_error(HOP, ICMP_UNREACHABLE, c.out, c.len);
+	assert_int_equal(rig_pass(&rig, false, 0), PASS);
+	assert_int_equal(load_be16(rig.bytes + 28 + 26), 0);
+	for (uint32_t sum = 1; sum <= 0xffff; sum++) {
+		store_be16(c.out + 26, (uint16_t)sum);
+		make_error(HOP, ICMP_UNREACHABLE, c.out, c.len);
+		assert_int_equal(rig_pass(&rig, false, 0), PASS);
+		assert_int_not_equal(load_be16(rig.bytes + 28 + 26), 0);
+	}
+}
+
 /* RFC 5508 REQ-3, 3a, 3c. */
 static void checksums_are_looked_at_where_the_rfc_says(void **state)
 {
@@ -316,6 +367,8 @@ int main(void)
 		RIGGED(an_error_from_outside_quotes_what_the_client_sent),
 		RIGGED(an_error_from_inside_quotes_what_the_server_sent),
 		RIGGED(an_error_about_what_was_never_sent_is_dropped),
+		RIGGED(an_error_from_inside_about_what_never_came_is_dropped),
+		RIGGED(an_embedded_udp_checksum_is_never_lost_or_invented),
 		RIGGED(checksums_are_looked_at_where_the_rfc_says),
 		RIGGED(hostile_quotations_are_dropped),
 		RIGGED(quotations_of_other_protocols_and_later_fragments_are_dropped),

@@ -38,14 +38,16 @@ static void a_connection_opens_and_closes(void **state)
 	go(&f, TCP_OUT, TCP_ACK | TCP_FIN, 1001, 5001, 10);
 	assert_int_equal(f.state, TCP_HALF_CLOSED);
 	assert_int_equal(tcp_class(&f), EXPIRY_TCP_ESTABLISHED);
-	go(&f, TCP_IN, TCP_ACK, 5001, 1012, 500);
+	go(&f, TCP_IN, TCP_ACK, 5001, 1006, 500); /* some of the data, not the FIN */
 	assert_int_equal(f.state, TCP_HALF_CLOSED);
-	go(&f, TCP_IN, TCP_ACK | TCP_FIN, 5501, 1012, 0);
+	go(&f, TCP_IN, TCP_ACK | TCP_FIN, 5501, 1006, 0);
 	assert_int_equal(f.state, TCP_CLOSING);
 	assert_int_equal(tcp_class(&f), EXPIRY_TCP_TRANSITORY);
 	go(&f, TCP_OUT, TCP_ACK, 1012, 5501, 0); /* not the FIN yet */
 	assert_int_equal(f.state, TCP_CLOSING);
 	go(&f, TCP_OUT, TCP_ACK, 1012, 5502, 0);
+	assert_int_equal(f.state, TCP_CLOSING);
+	go(&f, TCP_IN, TCP_ACK, 5502, 1012, 0);
 	assert_int_equal(f.state, TCP_CLOSED);
 	assert_int_equal(tcp_class(&f), EXPIRY_TCP_CLOSED);
 	go(&f, TCP_IN, TCP_ACK | TCP_FIN, 5501, 1012, 0); /* the last ACK was lost */
@@ -61,8 +63,9 @@ static void sequence_numbers_may_wrap(void **state)
 	go(&f, TCP_OUT, TCP_ACK | TCP_FIN, UINT32_MAX, 7, 1); /* its end is 1 */
 	go(&f, TCP_IN, TCP_ACK | TCP_FIN, UINT32_MAX, UINT32_MAX, 0);
 	assert_int_equal(f.state, TCP_CLOSING);
-	go(&f, TCP_IN, TCP_ACK, 0, 1, 0);
 	go(&f, TCP_OUT, TCP_ACK, 1, 0, 0);
+	assert_int_equal(f.state, TCP_CLOSING);
+	go(&f, TCP_IN, TCP_ACK, 0, 1, 0);
 	assert_int_equal(f.state, TCP_CLOSED);
 }
 

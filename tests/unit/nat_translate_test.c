@@ -175,6 +175,59 @@ static void a_connection_from_before_a_restart_is_picked_up_but_its_rst_is_not(v
 	assert_int_equal(rig.t.dst, ALICE);
 }
 
+/* What belongs to no connection but to a mapping passes, and nothing is kept of it. */
+static void strays_on_a_mapping_pass_without_a_trace(void **state)
+{
+	uint16_t port;
+
+	(void)state;
+	assert_int_equal(tcp_out(&rig, ALICE, 5000, SERVER, 80, TCP_SYN), PASS);
+	port = rig.t.sport;
+	assert_int_equal(tcp_out(&rig, ALICE, 5000, OTHER, 80, TCP_RST), PASS);
+	assert_int_equal(rig.t.sport, port);
+	assert_int_equal(tcp_in(&rig, OTHER, 80, port, TCP_ACK), DROP_NAT_FILTERED);
+	assert_int_equal(tcp_in(&rig, SERVER, 81, port, TCP_ACK), PASS);
+	assert_int_equal(tcp_in(&rig, SERVER, 81, port, TCP_SYN | TCP_ACK), PASS);
+	assert_int_equal(tcp_in(&rig, SERVER, 81, port, TCP_RST), PASS);
+	assert_int_equal(tcp_in(&rig, SERVER, 80, port, TCP_RST | TCP_ACK), PASS); /* refused */
+	rig_wait(&rig, 12 * SECOND);
+	assert_int_equal(rig_mappings(&rig), 0);
+}
+
+static void a_client_has_a_limit_of_remotes_too(void **state)
+{
+	struct nat_params params = rig_params();
+
+	(void)state;
+	rig_stop(&rig);
+	params.client_quota[NAT_ICMP] = 10;
+	rig_start(&rig, &params, 1);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(echo_out(&rig, ALICE, 1, SERVER + i), PASS);
+	assert_int_equal(echo_out(&rig, ALICE, 1, SERVER + 20), DROP_NAT_QUOTA);
+	assert_int_equal(echo_out(&rig, ALICE, 1, SERVER), PASS);
+	assert_int_equal(echo_out(&rig, BOB, 1, SERVER), PASS);
+}
+
+static void only_echo_replies_come_in(void **state)
+{
+	struct build icmp = { .src = SERVER, .dst = EXTERNAL, .proto = ICMP };
+
+	(void)state;
+	assert_int_equal(echo_out(&rig, ALICE, 1, SERVER), PASS);
+	icmp.sport = rig.t.sport;
+	for (int type = 0; type < 256; type++) {
+		enum verdict want = DROP_NAT_ICMP_TYPE;
+
+		icmp.flags = (uint8_t)type;
+		if (type == 0)
+			want = PASS;
+		else if (type == 3 || type == 11 || type == 12)
+			want = DROP_NAT_ICMP_EMBEDDED;
+		assert_int_equal(rig_build(&rig, false, 0, &icmp), want);
+	}
+}
+
 /* RFC 4787 REQ-9a: what the engine composes when one client calls another's external port. */
 static void a_hairpinned_packet_has_the_external_source(void **state)
 {
@@ -326,6 +379,9 @@ int main(void)
 		RIGGED(other_protocols_and_icmp_types_are_refused),
 		RIGGED(without_an_external_address_nothing_goes_out),
 		RIGGED(a_connection_from_before_a_restart_is_picked_up_but_its_rst_is_not),
+		RIGGED(strays_on_a_mapping_pass_without_a_trace),
+		RIGGED(a_client_has_a_limit_of_remotes_too),
+		RIGGED(only_echo_replies_come_in),
 		RIGGED(a_hairpinned_packet_has_the_external_source),
 		RIGGED(inbound_restores_what_outbound_changed),
 		RIGGED(a_wrong_checksum_stays_wrong),

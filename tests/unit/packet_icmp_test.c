@@ -240,6 +240,7 @@ static void ipv6_is_answered_only_where_rfc_4443_allows(void **state)
 		{ "error behind options", 60, { 58, 0, 0, 0, 0, 0, 0, 0, 1 }, 7, 64, false },
 		{ "echo behind options", 60, { 58, 0, 0, 0, 0, 0, 0, 0, 128 }, 7, 64, true },
 		{ "options beyond the packet", 0, { 58, 3 }, 7, 64, false },
+		{ "TCP beyond the packet", 0, { 6, 3 }, 7, 64, false },
 		{ "first fragment", 44, { 17, 0, 0, 1 }, 7, 64, true },
 		{ "later fragment", 44, { 17, 0, 0, 8 }, 7, 64, false },
 		{ "error behind authentication",

@@ -44,8 +44,8 @@ static void batch_add(const struct build *b, size_t payload_len)
 			 PASS);
 }
 
-/* Adds @n TCP segments of @len bytes that continue each other, from @b on. */
-static void batch_add_tcp(struct build *b, size_t n, size_t len)
+/* Adds @n segments of @len bytes that continue each other, from @b on. */
+static void batch_add_run(struct build *b, size_t n, size_t len)
 {
 	for (size_t i = 0; i < n; i++) {
 		batch_add(b, len);
@@ -109,7 +109,7 @@ static void tcp_segments_that_continue_each_other_become_one(void **state)
 
 	(void)state;
 	batch_clear();
-	batch_add_tcp(&b, 45, 1400);
+	batch_add_run(&b, 45, 1400);
 	b.flags |= TCP_PSH | TCP_FIN;
 	batch_add(&b, 333);
 	assert_int_equal(trains_join(batch.t, batch.n), 1);
@@ -153,10 +153,29 @@ static void flows_that_interleave_join_each_on_its_own(void **state)
 	}
 	for (unsigned int i = 0; i < 8; i++) {
 		for (unsigned int f = 0; f < 8; f++)
-			batch_add_tcp(&flow[f], 1, 1000);
+			batch_add_run(&flow[f], 1, 1000);
 	}
 	assert_int_equal(trains_join(batch.t, batch.n), 8);
 	assert_cut_gives_the_batch_back(8);
+}
+
+static void of_more_flows_than_are_kept_open_none_is_lost(void **state)
+{
+	struct build flow[12];
+	size_t n;
+
+	(void)state;
+	batch_clear();
+	for (unsigned int f = 0; f < 12; f++) {
+		flow[f] = tcp_data();
+		flow[f].sport = (uint16_t)(1000 + f);
+		batch_add_run(&flow[f], 2, 100);
+	}
+	for (unsigned int f = 0; f < 12; f++)
+		batch_add_run(&flow[f], 1, 100);
+	n = trains_join(batch.t, batch.n);
+	assert_true(n < batch.n);
+	assert_cut_gives_the_batch_back(n);
 }
 
 /* Two segments that would join, if the second one did not differ in one way. */
@@ -189,7 +208,7 @@ static void segments_that_differ_in_the_header_stay_apart(void **state)
 		b.tcp_options = timestamp;
 		b.tcp_options_len = sizeof(timestamp);
 		batch_clear();
-		batch_add_tcp(&b, 2, 100);
+		batch_add_run(&b, 2, 100);
 		batch.bytes[1][cases[i].at] ^= cases[i].value;
 		build_sums(batch.bytes[1]);
 		memcpy(batch.copy[1], batch.bytes[1], batch.len[1]);
@@ -209,9 +228,9 @@ static void with_df_any_identification_joins(void **state)
 	(void)state;
 	b.fragment = 0x4000;
 	batch_clear();
-	batch_add_tcp(&b, 1, 100);
+	batch_add_run(&b, 1, 100);
 	b.id = 0;
-	batch_add_tcp(&b, 1, 100);
+	batch_add_run(&b, 1, 100);
 	assert_int_equal(trains_join(batch.t, 2), 1);
 }
 
@@ -223,13 +242,13 @@ static void what_comes_between_closes_its_own_flow_only(void **state)
 
 	(void)state;
 	batch_clear();
-	batch_add_tcp(&b, 2, 100);
+	batch_add_run(&b, 2, 100);
 	batch_add(&other, 10);
-	batch_add_tcp(&b, 1, 100);
+	batch_add_run(&b, 1, 100);
 	pure_ack = b;
 	batch_add(&pure_ack, 0);
 	b.id++;
-	batch_add_tcp(&b, 2, 100);
+	batch_add_run(&b, 2, 100);
 	assert_int_equal(trains_join(batch.t, batch.n), 4);
 	assert_int_equal(train_segments(&batch.t[0]), 3);
 	assert_int_equal(batch.t[1].proto, 17);
@@ -259,11 +278,11 @@ static void push_ends_a_train(void **state)
 
 	(void)state;
 	batch_clear();
-	batch_add_tcp(&b, 2, 100);
+	batch_add_run(&b, 2, 100);
 	b.flags |= TCP_PSH;
-	batch_add_tcp(&b, 1, 100);
+	batch_add_run(&b, 1, 100);
 	b.flags = TCP_ACK;
-	batch_add_tcp(&b, 2, 100);
+	batch_add_run(&b, 2, 100);
 	assert_int_equal(trains_join(batch.t, batch.n), 2);
 	assert_int_equal(train_segments(&batch.t[0]), 3);
 	assert_cut_gives_the_batch_back(2);
@@ -277,7 +296,7 @@ static void a_wrong_checksum_is_never_laundered(void **state)
 		size_t n;
 
 		batch_clear();
-		batch_add_tcp(&b, 4, 100);
+		batch_add_run(&b, 4, 100);
 		batch.bytes[bad][90] ^= 0x10;
 		batch.copy[bad][90] ^= 0x10;
 		n = trains_join(batch.t, 4);
@@ -287,6 +306,25 @@ static void a_wrong_checksum_is_never_laundered(void **state)
 			if (batch.t[i].head == batch.bytes[bad])
 				assert_int_equal(train_verify(&batch.t[i]), DROP_L4_CHECKSUM);
 		}
+	}
+}
+
+static void partial_checksums_join_and_are_completed_by_the_cut(void **state)
+{
+	static struct build (*const kinds[])(void) = { tcp_data, udp_data };
+
+	(void)state;
+	for (unsigned int k = 0; k < 2; k++) {
+		struct build b = kinds[k]();
+
+		batch_clear();
+		batch_add_run(&b, 3, 101);
+		for (size_t i = 0; i < 3; i++) {
+			build_partial(batch.bytes[i]);
+			batch.t[i].csum = CSUM_PARTIAL;
+		}
+		assert_int_equal(trains_join(batch.t, 3), 1);
+		assert_cut_gives_the_batch_back(1);
 	}
 }
 
@@ -310,7 +348,7 @@ static void a_train_never_exceeds_the_ipv4_length(void **state)
 
 	(void)state;
 	batch_clear();
-	batch_add_tcp(&b, 46, 1455); /* 45 x 1455 + 40 = 65515 */
+	batch_add_run(&b, 46, 1455); /* 45 x 1455 + 40 = 65515 */
 	assert_int_equal(trains_join(batch.t, batch.n), 2);
 	assert_int_equal(batch.t[0].len, 45 * 1455 + 40);
 	assert_cut_gives_the_batch_back(2);
@@ -370,12 +408,14 @@ int main(void)
 		cmocka_unit_test(tcp_segments_that_continue_each_other_become_one),
 		cmocka_unit_test(udp_datagrams_of_equal_length_but_the_last_become_one),
 		cmocka_unit_test(flows_that_interleave_join_each_on_its_own),
+		cmocka_unit_test(of_more_flows_than_are_kept_open_none_is_lost),
 		cmocka_unit_test(segments_that_differ_in_the_header_stay_apart),
 		cmocka_unit_test(with_df_any_identification_joins),
 		cmocka_unit_test(what_comes_between_closes_its_own_flow_only),
 		cmocka_unit_test(a_fragment_is_not_overtaken_by_its_flow),
 		cmocka_unit_test(push_ends_a_train),
 		cmocka_unit_test(a_wrong_checksum_is_never_laundered),
+		cmocka_unit_test(partial_checksums_join_and_are_completed_by_the_cut),
 		cmocka_unit_test(a_datagram_without_a_checksum_stays_alone),
 		cmocka_unit_test(a_train_never_exceeds_the_ipv4_length),
 		cmocka_unit_test(cutting_what_was_joined_gives_the_same_packets),

@@ -7,6 +7,7 @@
  */
 #include "router/router.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -286,6 +287,20 @@ static void private_networks_can_be_allowed_as_a_whole(void **state)
 	check(&p, router_from_inside, table, N(table));
 }
 
+static void an_external_address_that_the_host_does_not_own_is_ours_too(void **state)
+{
+	static const struct expect table[] = {
+		GOES("10.66.77.2", "198.51.100.200", 64, ROUTE_EXTERNAL_ADDRESS),
+		DROPPED("198.51.100.200", "10.66.77.2", 64, MARTIAN, SILENT),
+		GOES("10.66.77.2", "203.0.113.5", 64, ROUTE_HOST),
+	};
+	struct router_params p = params();
+
+	(void)state;
+	p.external = ip("198.51.100.200");
+	check(&p, router_from_inside, table, N(table));
+}
+
 static void isolated_clients_reach_everything_but_each_other(void **state)
 {
 	static const struct expect table[] = {
@@ -376,6 +391,28 @@ static void from_outside_only_peers_are_reached_and_nobody_is_answered(void **st
 	check(&p, router_from_outside, table, N(table));
 }
 
+/* AddressSanitizer's allocator would end the program where others return NULL. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+static void without_memory_no_router_is_made(void **state)
+{
+	struct router_params p = params();
+	struct router *r = NULL;
+
+	(void)state;
+	p.n_rules = SIZE_MAX / 64; /* more than any machine has; the rules are never read */
+	assert_int_equal(router_new(&p, &r), -ENOMEM);
+	p = params();
+	p.n_host_addresses = SIZE_MAX / 64;
+	assert_int_equal(router_new(&p, &r), -ENOMEM);
+	assert_null(r);
+}
+
 static void freeing_no_router_is_fine(void **state)
 {
 	(void)state;
@@ -393,11 +430,13 @@ int main(void)
 		cmocka_unit_test(the_longest_rule_wins_above_the_defaults),
 		cmocka_unit_test(no_rule_opens_what_no_packet_may_leave_for),
 		cmocka_unit_test(private_networks_can_be_allowed_as_a_whole),
+		cmocka_unit_test(an_external_address_that_the_host_does_not_own_is_ours_too),
 		cmocka_unit_test(isolated_clients_reach_everything_but_each_other),
 		cmocka_unit_test(a_tunnel_of_two_addresses_has_no_broadcast),
 		cmocka_unit_test(without_an_external_address_and_tunnel_the_rest_still_works),
 		cmocka_unit_test(the_adapter_carries_only_the_hosts_own_packets_to_peers),
 		cmocka_unit_test(from_outside_only_peers_are_reached_and_nobody_is_answered),
+		cmocka_unit_test(without_memory_no_router_is_made),
 		cmocka_unit_test(freeing_no_router_is_fine),
 	};
 
