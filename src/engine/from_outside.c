@@ -20,11 +20,6 @@ void path_from_outside(struct worker *w, struct train *t)
 	}
 	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))
 		train_clamp_mss(t, (uint16_t)(w->table->mtu - TCP_IP_HEADERS));
-	if (t->ttl <= 1) {
-		/* The sender is outside; its own hops have told it enough. */
-		path_drop(w, DROP_ROUTE_TTL, train_segments(t));
-		return;
-	}
 	train_set_ttl(t, (uint8_t)(t->ttl - 1));
 	path_to_peer(w, route.peer, t, WG_NO_PEER);
 }
@@ -50,7 +45,11 @@ unsigned int path_external_poll(struct worker *w)
 
 		counter_add(&w->counters.in_external, train_segments(t));
 		counter_add(&w->counters.in_external_bytes, t->len);
-		path_from_outside(w, t);
+		/* What clients say to each other by our address never comes off a wire. */
+		if (t->src == w->uplink.address)
+			path_drop(w, DROP_EXTERNAL_NOT_OURS, train_segments(t));
+		else
+			path_from_outside(w, t);
 	}
 	count_refused(w, &w->counters.in_external);
 	return n == EXTERNAL_RX_BATCH ? WORKER_EXTERNAL : 0;
@@ -75,7 +74,7 @@ static void from_host(struct worker *w, struct train *t)
 		return;
 	}
 	restore_dns_port(w, t);
-	path_to_peer(w, route.peer, t, WG_NO_PEER);
+	path_to_peer(w, route.peer, t, FROM_HOST);
 }
 
 /* What the proxy's listener says, as if 10.66.77.1:53 had said it. */
@@ -97,7 +96,7 @@ unsigned int path_loopback_poll(struct worker *w)
 			train_clamp_mss(t, (uint16_t)(w->table->mtu - TCP_IP_HEADERS));
 		train_set_src(t, w->table->gateway);
 		restore_dns_port(w, t);
-		path_to_peer(w, peer, t, WG_NO_PEER);
+		path_to_peer(w, peer, t, FROM_HOST);
 	}
 	count_refused(w, &w->counters.in_host);
 	return n == EXTERNAL_RX_BATCH ? WORKER_LOOPBACK : 0;

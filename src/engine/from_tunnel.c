@@ -4,14 +4,20 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "packet/fragment.h"
 #include "packet/icmp.h"
 
 #define ECN_MASK 3
 #define ECN_CE   3
+#define ECN_ECT1 1
+#define ECN_ECT0 2
 #define ECN_NOT  0
 
 /* IPv4 header, then TCP: what an MSS leaves out. */
 #define TCP_IP_HEADERS 40
+
+#define ICMP_HEADER 8u
+#define IP4_HEADER  20u
 
 static enum nat_protocol nat_protocol_of(const struct train *t)
 {
@@ -26,22 +32,43 @@ static bool is_leased(const struct worker *w, enum nat_protocol protocol, uint16
 	return w->leased[protocol][port / 64 / 64] >> (port / 64 % 64) & 1;
 }
 
-/* A client talks to a port of our own external address that another client has opened. */
-static void hairpin(struct worker *w, struct train *t, uint32_t peer)
+/* The quoted packet went to a client, as one from a leased port of ours. */
+static bool quotes_leased(const struct worker *w, const struct train *t, uint16_t port)
 {
-	unsigned int owner = external_worker(t->dport, w->workers);
-	struct post_train head = { .peer = peer, .client = peer, .gso_size = t->gso_size };
-	enum verdict v = nat_outbound(w->nat, t, peer, w->now);
+	uint8_t proto = train_l4(t)[ICMP_HEADER + 9];
+
+	return is_leased(w, proto == IPPROTO_NUM_TCP ? NAT_TCP : NAT_UDP, port);
+}
+
+uint16_t path_quoted_port(const struct train *t)
+{
+	const uint8_t *l4 = train_l4(t);
+	const uint8_t *ip = l4 + ICMP_HEADER;
+	uint32_t header;
+
+	if (t->proto != IPPROTO_NUM_ICMP || train_is_fragment(t) ||
+	    (l4[0] != ICMP_UNREACHABLE && l4[0] != ICMP_TIME_EXCEEDED &&
+	     l4[0] != ICMP_PARAMETER_PROBLEM) ||
+	    t->head_len < t->l4 + ICMP_HEADER + IP4_HEADER)
+		return 0;
+	header = (ip[0] & 0xfu) * 4;
+	if ((ip[9] != IPPROTO_NUM_TCP && ip[9] != IPPROTO_NUM_UDP) || header < IP4_HEADER ||
+	    t->head_len < t->l4 + ICMP_HEADER + header + 2)
+		return 0;
+	return load_be16(ip + header);
+}
+
+void path_turn_around(struct worker *w, struct train *t, uint16_t port)
+{
+	unsigned int owner = external_worker(port, w->workers);
+	struct post_train head = { .peer = WG_NO_PEER, .client = WG_NO_PEER };
 	uint8_t *p;
 
-	if (v != PASS) {
-		path_drop(w, v, train_segments(t));
-		return;
-	}
 	if (owner == w->number) {
 		path_from_outside(w, t);
 		return;
 	}
+	head.gso_size = t->gso_size;
 	head.csum = (uint8_t)t->csum;
 	head.len = t->len;
 	p = post_reserve(w->post, w->number, owner, POST_TRAIN_FROM_OUTSIDE, sizeof(head) + t->len);
@@ -54,14 +81,66 @@ static void hairpin(struct worker *w, struct train *t, uint32_t peer)
 	post_commit(w->post, w->number, owner, sizeof(head) + t->len);
 }
 
+/* A client talks to a port of our own external address that another client has opened. */
+static void hairpin(struct worker *w, struct train *t, uint32_t peer, uint16_t port)
+{
+	enum verdict v;
+
+	if (t->ttl <= 1) {
+		path_drop(w, DROP_ROUTE_TTL, train_segments(t));
+		path_icmp_to_peer(w, t, peer, ICMP_TIME_EXCEEDED, 0, 0);
+		return;
+	}
+	v = nat_outbound(w->nat, t, peer, w->now);
+	if (v == PASS)
+		path_turn_around(w, t, port); /* and on the way in it loses one hop */
+	else
+		path_drop(w, v, train_segments(t));
+}
+
+/* RFC 4787 REQ-9 and, for errors about such packets, RFC 5508 REQ-7; the rest is the host's. */
 static void to_external_address(struct worker *w, struct train *t, uint32_t peer)
 {
 	bool has_ports = t->proto == IPPROTO_NUM_TCP || t->proto == IPPROTO_NUM_UDP;
+	uint16_t quoted = path_quoted_port(t);
 
 	if (has_ports && is_leased(w, nat_protocol_of(t), t->dport))
-		hairpin(w, t, peer);
+		hairpin(w, t, peer, t->dport);
+	else if (quoted != 0 && quotes_leased(w, t, quoted))
+		hairpin(w, t, peer, quoted);
 	else
 		path_to_host(w, t, peer);
+}
+
+/* RFC 4787 REQ-13a: what may be fragmented is.  @t has been translated whole. */
+static void fragments_to_internet(struct worker *w, const struct train *t)
+{
+	size_t mtu = earlier(w->uplink.mtu, sizeof(w->answer));
+	struct fragments f;
+	struct train part;
+	struct cut cut;
+	size_t len;
+
+	cut_start(&cut, t);
+	while ((len = cut_next(&cut, w->scratch, sizeof(w->scratch))) > 0) {
+		uint32_t n = 0;
+
+		fragments_start(&f, w->scratch, len, mtu);
+		while ((len = fragments_next(&f, w->answer)) > 0) {
+			enum verdict v = train_parse(&part, w->answer, len, CSUM_VERIFIED);
+
+			n++;
+			if (v == PASS)
+				v = external_send(w->external, &part);
+			if (v != PASS) {
+				path_drop(w, v, 1);
+				continue;
+			}
+			counter_add(&w->counters.out_external, 1);
+			counter_add(&w->counters.out_external_bytes, len);
+		}
+		counter_add(&w->counters.generated, n - 1); /* one came, n go */
+	}
 }
 
 static void to_internet(struct worker *w, struct train *t, uint32_t peer)
@@ -69,19 +148,24 @@ static void to_internet(struct worker *w, struct train *t, uint32_t peer)
 	uint32_t mtu = w->uplink.mtu;
 	uint32_t segments = train_segments(t);
 	uint32_t bytes = t->len;
+	bool too_big = train_segment_len(t) > mtu;
 	enum verdict v;
 
 	if (!w->uplink.up) {
 		path_drop(w, DROP_EXTERNAL_DOWN, segments);
 		return;
 	}
-	if (train_segment_len(t) > mtu) {
+	if (too_big && t->dont_fragment) {
 		path_too_big(w, t, peer, WG_NO_PEER, mtu);
 		return;
 	}
 	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))
 		train_clamp_mss(t, (uint16_t)(earlier(w->table->mtu, mtu) - TCP_IP_HEADERS));
 	v = nat_outbound(w->nat, t, peer, w->now);
+	if (v == PASS && too_big) {
+		fragments_to_internet(w, t);
+		return;
+	}
 	if (v == PASS)
 		v = external_send(w->external, t);
 	if (v != PASS) {
@@ -129,11 +213,15 @@ void path_from_peer(struct worker *w, struct train *t, uint32_t peer)
  */
 static bool ecn_decapsulate(struct train *t, uint8_t outer_tos)
 {
-	if ((outer_tos & ECN_MASK) != ECN_CE || (t->tos & ECN_MASK) == ECN_CE)
-		return true;
-	if ((t->tos & ECN_MASK) == ECN_NOT)
-		return false;
-	train_set_tos(t, t->tos | ECN_CE);
+	uint8_t outer = outer_tos & ECN_MASK;
+	uint8_t inner = t->tos & ECN_MASK;
+
+	if (inner == ECN_NOT)
+		return outer != ECN_CE;
+	if (outer == ECN_CE)
+		train_set_tos(t, t->tos | ECN_CE);
+	else if (outer == ECN_ECT1 && inner == ECN_ECT0)
+		train_set_tos(t, (uint8_t)((t->tos & ~ECN_MASK) | ECN_ECT1));
 	return true;
 }
 

@@ -27,7 +27,7 @@ enum {
 static void tell_all(struct gateway *g, enum post_kind kind, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
-		(void)post_send(g->post, post_main(g->workers), i, kind, NULL, 0, NULL, 0);
+		post_insist(g->post, post_main(g->workers), i, kind, NULL, 0);
 }
 
 static void receive(struct gateway *g, const struct post_message *m, uint64_t now)
@@ -44,7 +44,7 @@ static void receive(struct gateway *g, const struct post_message *m, uint64_t no
 		g->next_state = earlier(g->next_state, now + NS_PER_S / 2);
 		break;
 	case POST_TABLE:
-		roster_acknowledged(g->roster, m->from, (struct post_table *)(void *)m->body);
+		roster_acknowledged(g->roster, (struct post_table *)(void *)m->body);
 		break;
 	case POST_DATAGRAM:
 	case POST_TRAIN_TO_PEER:

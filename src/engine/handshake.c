@@ -16,13 +16,15 @@
  */
 #define LOAD_PER_SECOND 500u
 
-#define POST_BUDGET 256u
+#define POST_BUDGET       256u
+#define ACKNOWLEDGE_AGAIN (10 * NS_PER_MS)
 
 struct handshake {
 	unsigned int workers;
 	struct post *post;
 	struct udp *udp;
 	const struct table *table;
+	const struct table *unacknowledged; /* main's ring was full; NULL: none */
 	struct wg_handshaker *handshaker;
 	uint64_t now;
 	uint64_t wall;
@@ -73,6 +75,7 @@ static void send_session(struct handshake *h, const struct wg_output *out)
 	unsigned int owner = peer_worker(out->peer, h->workers);
 	struct post_session body = {
 		.keys = out->keys,
+		.incarnation = h->table->peers[out->peer].incarnation,
 		.to = out->to,
 		.from = out->from,
 		.len = (uint16_t)out->len,
@@ -149,14 +152,16 @@ static bool socket_poll(struct handshake *h)
 	return n == UDP_RX_BATCH;
 }
 
+static bool is_same(const struct table_peer *old, const struct table_peer *new)
+{
+	return old && old->used && new->used && old->incarnation == new->incarnation;
+}
+
 static int apply_peer(struct handshake *h, const struct table_peer *old,
 		      const struct table_peer *new, uint32_t number)
 {
-	bool same = old && old->used && new->used && old->incarnation == new->incarnation;
-
-	if (old && old->used && !same)
-		wg_handshaker_peer_remove(h->handshaker, number);
-	if (!new->used || (same && memcmp(old->preshared_key, new->preshared_key, WG_KEY_LEN) == 0))
+	if (!new->used ||
+	    (is_same(old, new) && memcmp(old->preshared_key, new->preshared_key, WG_KEY_LEN) == 0))
 		return 0;
 	return wg_handshaker_peer_set(h->handshaker, number, new->public_key, new->preshared_key);
 }
@@ -169,7 +174,7 @@ static int apply_table(struct handshake *h, const struct table *table)
 	int result = 0;
 
 	for (uint32_t i = 0; old && i < n; i++) {
-		if (old->peers[i].used && !table->peers[i].used)
+		if (old->peers[i].used && !is_same(&old->peers[i], &table->peers[i]))
 			wg_handshaker_peer_remove(h->handshaker, i);
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -180,6 +185,16 @@ static int apply_table(struct handshake *h, const struct table *table)
 	}
 	h->table = table;
 	return result;
+}
+
+/* Main frees the old table by this, and hands out no other before: it must not get lost. */
+static void acknowledge(struct handshake *h)
+{
+	struct post_table body = { .table = h->unacknowledged };
+
+	if (body.table && post_send(h->post, self(h), post_main(h->workers), POST_TABLE, &body,
+				    sizeof(body), NULL, 0))
+		h->unacknowledged = NULL;
 }
 
 static void receive(struct handshake *h, const struct post_message *m)
@@ -205,8 +220,8 @@ static void receive(struct handshake *h, const struct post_message *m)
 		break;
 	case POST_TABLE:
 		(void)apply_table(h, ((const struct post_table *)(const void *)m->body)->table);
-		post_send(h->post, self(h), post_main(h->workers), POST_TABLE, m->body,
-			  sizeof(struct post_table), NULL, 0);
+		h->unacknowledged = h->table;
+		acknowledge(h);
 		break;
 	case POST_STOP:
 		h->stopped = true;
@@ -243,12 +258,15 @@ bool handshake_poll(struct handshake *h, uint64_t now, uint64_t wall)
 		wg_handshaker_on_deadline(h->handshaker, now, wall, &out);
 		act(h, &out);
 	} while (out.kind != WG_NOTHING);
+	acknowledge(h);
 	return more || n == POST_BUDGET;
 }
 
 uint64_t handshake_next_deadline(const struct handshake *h)
 {
-	return wg_handshaker_next_deadline(h->handshaker);
+	uint64_t next = wg_handshaker_next_deadline(h->handshaker);
+
+	return h->unacknowledged ? earlier(next, h->now + ACKNOWLEDGE_AGAIN) : next;
 }
 
 bool handshake_stopped(const struct handshake *h)

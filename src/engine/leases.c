@@ -52,8 +52,7 @@ struct leases *leases_free(struct leases *l)
 static void tell_workers(struct leases *l, enum post_kind kind, const struct post_lease *lease)
 {
 	for (unsigned int i = 0; i < l->workers; i++)
-		(void)post_send(l->post, post_main(l->workers), i, kind, lease, sizeof(*lease),
-				NULL, 0);
+		post_insist(l->post, post_main(l->workers), i, kind, lease, sizeof(*lease));
 }
 
 static uint64_t *filter_word(struct leases *l, const struct post_lease *lease, uint64_t *ret_bit)
@@ -135,8 +134,8 @@ void leases_returned(struct leases *l, unsigned int worker, const struct post_le
 	ports_release(l->ports, lease->protocol == NAT_TCP ? PORT_TCP : PORT_UDP, lease->first);
 	for (unsigned int i = 0; i < l->workers; i++)
 		if (i != worker)
-			(void)post_send(l->post, post_main(l->workers), i, POST_LEASE_RETURNED,
-					lease, sizeof(*lease), NULL, 0);
+			post_insist(l->post, post_main(l->workers), i, POST_LEASE_RETURNED, lease,
+				    sizeof(*lease));
 }
 
 struct ports_counts leases_counts(const struct leases *l, enum nat_protocol protocol)

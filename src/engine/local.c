@@ -34,18 +34,22 @@ static bool icmp_allowed(struct worker *w)
 void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t peer, uint8_t type,
 		       uint8_t code, uint16_t mtu)
 {
+	struct train t;
 	size_t len;
 
 	if (!icmp_allowed(w))
 		return;
 	len = icmp_error(about, type, code, mtu, w->table->gateway, w->answer);
-	if (len == 0)
+	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)
 		return;
 	counter_add(&w->counters.generated, 1);
-	path_packet_to_peer(w, peer, w->answer, len);
+	path_to_peer(w, peer, &t, WG_NO_PEER); /* whom another worker may have */
 }
 
-/* To a sender outside: as a router inside would say it, then translated like any other. */
+/*
+ * To a sender outside: as a router before @peer would say it, then translated like any other.
+ * The sender may be a client that used our external address.
+ */
 static void icmp_to_outside(struct worker *w, const struct train *about, uint32_t peer,
 			    uint16_t mtu)
 {
@@ -60,6 +64,10 @@ static void icmp_to_outside(struct worker *w, const struct train *about, uint32_
 		return;
 	counter_add(&w->counters.generated, 1);
 	v = nat_outbound(w->nat, &t, peer, w->now);
+	if (v == PASS && t.dst == w->uplink.address) {
+		path_turn_around(w, &t, path_quoted_port(&t));
+		return;
+	}
 	if (v == PASS)
 		v = external_send(w->external, &t);
 	if (v == PASS)
@@ -73,7 +81,7 @@ static void icmp_to_host(struct worker *w, const struct train *about, uint16_t m
 	struct train t;
 	size_t len;
 
-	if (!icmp_allowed(w))
+	if (!w->has_adapter || !icmp_allowed(w))
 		return;
 	len = icmp_error(about, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu, about->dst, w->answer);
 	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)
@@ -86,13 +94,13 @@ void path_too_big(struct worker *w, const struct train *about, uint32_t client, 
 		  uint32_t mtu)
 {
 	path_drop(w, DROP_TOO_BIG, train_segments(about));
-	if (client != WG_NO_PEER)
+	if (client == FROM_HOST)
+		icmp_to_host(w, about, (uint16_t)mtu);
+	else if (client == WG_NO_PEER)
+		icmp_to_outside(w, about, peer, (uint16_t)mtu);
+	else
 		path_icmp_to_peer(w, about, client, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED,
 				  (uint16_t)mtu);
-	else if (w->has_adapter && prefix_contains_ip4(&w->table->tunnel, about->src))
-		icmp_to_host(w, about, (uint16_t)mtu);
-	else
-		icmp_to_outside(w, about, peer, (uint16_t)mtu);
 }
 
 static void deliver(struct worker *w, struct train *t, uint32_t client)

@@ -16,6 +16,9 @@
 #include "engine/worker.h"
 #include "io/loop.h"
 
+/* A sender, where a peer's number is expected: the gateway host, by the adapter or loopback.h. */
+#define FROM_HOST (WG_NO_PEER - 1)
+
 #define OUTBOX_BYTES    65536
 #define OUTBOX_MESSAGES 64 /* UDP_SEGMENT's limit on Linux 6.1 */
 
@@ -55,7 +58,8 @@ struct worker {
 	bool stopped;
 
 	uint64_t leased[N_NAT_PROTOCOLS][1024 / 64]; /* every shard's blocks, a bit each */
-	bool lease_asked[N_NAT_PROTOCOLS];
+	uint64_t lease_ask_after[N_NAT_PROTOCOLS];   /* ns */
+	const struct table *unacknowledged;          /* main's ring was full; NULL: none */
 
 	struct staging *staging;
 	struct icmp_budget icmp;
@@ -82,6 +86,14 @@ void path_datagram(struct worker *w, const struct post_datagram *d, uint8_t *byt
  *  Context, as for all below: the worker; @t may be changed. */
 void path_from_peer(struct worker *w, struct train *t, uint32_t peer);
 
+/** path_turn_around() - a translated train for our own external address, to the worker whose shard
+ *  has @port */
+void path_turn_around(struct worker *w, struct train *t, uint16_t port);
+
+/** path_quoted_port() - the source port of the TCP segment or datagram that the ICMP error @t
+ *  is about; 0 if it is no such error */
+uint16_t path_quoted_port(const struct train *t);
+
 /* from_outside.c */
 unsigned int path_external_poll(struct worker *w);
 unsigned int path_tun_poll(struct worker *w);
@@ -92,8 +104,8 @@ void path_from_outside(struct worker *w, struct train *t);
 
 /* to_peer.c */
 /** path_to_peer() - into the tunnel of @peer, whichever worker owns it
- *  @client: who is told by ICMP when it is too big: the peer it came from, or WG_NO_PEER: its
- *  source on the outside or the host */
+ *  @client: who is told by ICMP when it is too big: the peer it came from, FROM_HOST, or
+ *  WG_NO_PEER: its source on the outside */
 void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32_t client);
 
 /** path_packet_to_peer() - one whole packet of either version that fits the tunnel */
@@ -116,7 +128,7 @@ void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t pee
 		       uint8_t code, uint16_t mtu);
 
 /** path_too_big() - DROP_TOO_BIG and fragmentation-needed to whoever sent @about
- *  @client: the peer that did, or WG_NO_PEER;  @peer: whom it was for, or WG_NO_PEER */
+ *  @client: as path_to_peer(); @peer: whom it was for, if @client is WG_NO_PEER */
 void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t peer,
 		  uint32_t mtu);
 void path_dns_answers(struct worker *w);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ring.h"
@@ -13,6 +14,11 @@
 #define RING_BYTES  (1u << 20)
 #define HEADER_LEN  16u /* the kind, padded so that bodies stay aligned */
 #define THREADS_MAX 64u
+
+/* Packets leave this much of a ring to messages that carry state: some 500 of these. */
+#define HEADROOM (64u << 10)
+
+#define PAUSE_NS 1000000L /* between two tries of post_insist() */
 
 struct inbox {
 	int fd;
@@ -76,10 +82,18 @@ int post_fd(const struct post *post, unsigned int to)
 	return post->inbox[to].fd;
 }
 
+/* Packets may be lost, as on any link; the rest is what threads know of each other. */
+static bool is_packet(enum post_kind kind)
+{
+	return kind == POST_DATAGRAM || kind == POST_TRAIN_TO_PEER ||
+	       kind == POST_TRAIN_FROM_OUTSIDE || kind == POST_TRAIN_TO_HOST;
+}
+
 uint8_t *post_reserve(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,
 		      size_t len)
 {
-	uint8_t *record = ring_reserve(ring_of(post, from, to), HEADER_LEN + len);
+	size_t headroom = is_packet(kind) ? HEADROOM : 0;
+	uint8_t *record = ring_reserve(ring_of(post, from, to), HEADER_LEN + len + headroom);
 
 	if (!record)
 		return NULL;
@@ -107,6 +121,15 @@ bool post_send(struct post *post, unsigned int from, unsigned int to, enum post_
 		memcpy(p + body_len, data, data_len);
 	post_commit(post, from, to, body_len + data_len);
 	return true;
+}
+
+void post_insist(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,
+		 const void *body, size_t body_len)
+{
+	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+	while (!post_send(post, from, to, kind, body, body_len, NULL, 0))
+		nanosleep(&pause, NULL);
 }
 
 /* Looks at every sender's ring once, beginning behind the last one served. */

@@ -66,6 +66,7 @@ struct post_train {
 
 struct post_session {
 	struct wg_keys keys;
+	uint32_t incarnation; /* of the peer that it was made with */
 	struct endpoint to;
 	struct addr from;
 	uint16_t len; /* of the response; 0 when we initiated */
@@ -114,11 +115,23 @@ int post_fd(const struct post *post, unsigned int to);
 
 /**
  * post_send() - one message: @body of @body_len bytes, and @data of @data_len behind it
+ * Packets are refused while there is still room for messages that carry state.
  * Context: thread @from.
  * Return: false when the ring is full: nothing was sent.
  */
 bool post_send(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,
 	       const void *body, size_t body_len, const void *data, size_t data_len);
+
+/**
+ * post_insist() - a message that must arrive: waits for room, a millisecond at a time
+ *
+ * For main, whose rings hold thousands of its small messages: they are full only when a
+ * thread has hung, and then main hangs with it, which the watchdog notices.  The other threads never
+ * wait for anybody, so this cannot end in a circle.
+ * Context: main.
+ */
+void post_insist(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,
+		 const void *body, size_t body_len);
 
 /**
  * post_reserve(), post_commit() - the same, for a sender that writes the bytes in place

@@ -152,8 +152,7 @@ void gateway_uplink_changed(struct gateway *g)
 		log_notice("external interface %s is up", body.uplink.name);
 	g->uplink = body.uplink;
 	for (unsigned int i = 0; i < g->workers; i++)
-		(void)post_send(g->post, post_main(g->workers), i, POST_UPLINK, &body, sizeof(body),
-				NULL, 0);
+		post_insist(g->post, post_main(g->workers), i, POST_UPLINK, &body, sizeof(body));
 	if (moved)
 		set_address(g, before, body.uplink.address);
 	if (!moved && memcmp(&g->host, uplink_host_get(g->watch), sizeof(g->host)) == 0)

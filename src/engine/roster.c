@@ -2,8 +2,6 @@
 #include "engine/roster.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +10,9 @@
 
 #include "base/wire.h"
 #include "control/state.h"
+#include "engine/names.h"
 
 #define RECENTLY_S    600u /* peers heard within it are called after a restart */
-#define RETIRED_MAX   16u  /* tables that some thread may still use */
 #define COMPLAINT_LEN 256u
 
 /* A peer as main keeps it: owns its prefixes. */
@@ -30,11 +28,6 @@ struct member {
 	size_t n_allowed;
 };
 
-struct retired {
-	struct table *table;
-	unsigned int waits_for; /* threads that have not acknowledged its successor */
-};
-
 struct roster {
 	unsigned int workers;
 	struct post *post;
@@ -45,10 +38,11 @@ struct roster {
 	uint16_t dns_port;
 	struct member *members;
 	size_t n_members;
-	struct table *table;
-	struct table *pending; /* built and not yet published */
-	struct retired retired[RETIRED_MAX];
-	size_t n_retired;
+	struct table *table;    /* in force */
+	struct table *pending;  /* built and not yet handed out; else the one in force */
+	bool wanted;            /* pending is to be handed out */
+	struct table *leaving;  /* the one before, which some thread may still use; or NULL */
+	unsigned int waits_for; /* threads that have not acknowledged the one in force */
 	struct endpoint *heard; /* by number; family ADDR_NONE: not heard */
 };
 
@@ -85,8 +79,7 @@ struct roster *roster_free(struct roster *r)
 {
 	if (!r)
 		return NULL;
-	for (size_t i = 0; i < r->n_retired; i++)
-		engine_table_free(r->retired[i].table);
+	engine_table_free(r->leaving);
 	if (r->pending != r->table)
 		engine_table_free(r->pending);
 	engine_table_free(r->table);
@@ -145,33 +138,6 @@ static void set_pending(struct roster *r, struct table *table)
 		r->table = table;
 }
 
-/* Names are looked up once, when the configuration is read. */
-static bool resolve(const char *host, uint16_t port, struct endpoint *ret)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
-	struct addrinfo *list;
-	struct addr addr;
-
-	if (addr_parse(host, &addr)) {
-		*ret = (struct endpoint){ .addr = addr, .port = port };
-		return true;
-	}
-	if (getaddrinfo(host, NULL, &hints, &list) != 0)
-		return false;
-	*ret = (struct endpoint){ .port = port };
-	if (list->ai_family == AF_INET6) {
-		ret->addr.family = ADDR_IP6;
-		memcpy(ret->addr.bytes, &((struct sockaddr_in6 *)(void *)list->ai_addr)->sin6_addr,
-		       16);
-	} else {
-		ret->addr.family = ADDR_IP4;
-		memcpy(ret->addr.bytes, &((struct sockaddr_in *)(void *)list->ai_addr)->sin_addr,
-		       4);
-	}
-	freeaddrinfo(list);
-	return true;
-}
-
 static int copy_prefixes(struct member *m, const struct prefix *allowed, size_t n)
 {
 	m->allowed = calloc(n ? n : 1, sizeof(*m->allowed));
@@ -183,26 +149,49 @@ static int copy_prefixes(struct member *m, const struct prefix *allowed, size_t 
 	return 0;
 }
 
-static int member_from_config(struct member *m, const struct config_peer *peer)
+static int member_from_config(struct member *m, const struct config_peer *peer,
+			      const struct addr *endpoint)
 {
 	memcpy(m->name, peer->name, sizeof(m->name));
 	memcpy(m->public_key, peer->public_key, WG_KEY_LEN);
 	memcpy(m->preshared_key, peer->preshared_key, WG_KEY_LEN);
 	m->keepalive = peer->keepalive;
-	m->has_endpoint = peer->endpoint_host[0] != '\0' &&
-			  resolve(peer->endpoint_host, peer->endpoint_port, &m->endpoint);
+	m->has_endpoint = endpoint->family != ADDR_NONE;
+	m->endpoint = (struct endpoint){ .addr = *endpoint, .port = peer->endpoint_port };
 	return copy_prefixes(m, peer->allowed, peer->n_allowed);
+}
+
+/* Names are looked up once, when the configuration is read.  Return: malloc'd, or NULL. */
+static struct addr *find_endpoints(const struct config *config)
+{
+	size_t n = config->n_peers ? config->n_peers : 1;
+	const char **hosts = calloc(n, sizeof(*hosts));
+	struct addr *ret = calloc(n, sizeof(*ret));
+
+	if (hosts && ret) {
+		for (size_t i = 0; i < config->n_peers; i++)
+			hosts[i] = config->peers[i].endpoint_host;
+		names_find(hosts, config->n_peers, ret);
+	}
+	if (!hosts) {
+		free(ret);
+		ret = NULL;
+	}
+	free(hosts);
+	return ret;
 }
 
 int roster_load(struct roster *r, const struct config *config, char *complaint)
 {
 	size_t n = config->n_peers;
 	struct member *members = calloc(n ? n : 1, sizeof(*members));
+	struct addr *endpoints = find_endpoints(config);
 	struct table *table;
-	int result = members ? 0 : -ENOMEM;
+	int result = members && endpoints ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < n && result >= 0; i++)
-		result = member_from_config(&members[i], &config->peers[i]);
+		result = member_from_config(&members[i], &config->peers[i], &endpoints[i]);
+	free(endpoints);
 	if (result < 0)
 		snprintf(complaint, COMPLAINT_LEN, "not enough memory for the list of peers");
 	else
@@ -229,50 +218,38 @@ int roster_rebuild(struct roster *r, char *complaint)
 	return result;
 }
 
-void roster_publish(struct roster *r)
+/* Only when no thread uses the one before: so at most three tables exist, however often it is asked. */
+static void hand_out(struct roster *r)
 {
 	struct post_table body = { .table = r->pending };
 
-	if (r->pending != r->table) {
-		/*
-		 * So many tables under way at once means a thread that does not answer; the oldest
-		 * is leaked rather than freed under its feet.
-		 */
-		if (r->n_retired == RETIRED_MAX)
-			memmove(r->retired, r->retired + 1, --r->n_retired * sizeof(*r->retired));
-		r->retired[r->n_retired++] = (struct retired){ r->table, r->workers + 1 };
-		for (uint32_t i = 0; i < r->pending->n_slots; i++)
-			if (r->pending->peers[i].incarnation != r->table->peers[i].incarnation)
-				r->heard[i] = (struct endpoint){ .port = 0 };
-		r->table = r->pending;
-	}
+	if (!r->wanted || r->leaving)
+		return;
+	r->wanted = false;
+	if (r->pending == r->table)
+		return;
+	for (uint32_t i = 0; i < r->pending->n_slots; i++)
+		if (r->pending->peers[i].incarnation != r->table->peers[i].incarnation)
+			r->heard[i] = (struct endpoint){ .port = 0 };
+	r->leaving = r->table;
+	r->table = r->pending;
+	r->waits_for = r->workers + 1;
 	for (unsigned int i = 0; i <= r->workers; i++)
-		(void)post_send(r->post, post_main(r->workers), i, POST_TABLE, &body, sizeof(body),
-				NULL, 0);
+		post_insist(r->post, post_main(r->workers), i, POST_TABLE, &body, sizeof(body));
 }
 
-/*
- * Acknowledgements of one thread come in order, so that the thread no longer uses any table
- * older than the acknowledged one; the newest of these is the one it has just let go.
- */
-void roster_acknowledged(struct roster *r, unsigned int from, const struct post_table *message)
+void roster_publish(struct roster *r)
 {
-	size_t kept = 0;
+	r->wanted = true;
+	hand_out(r);
+}
 
-	(void)from;
-	for (size_t i = 0; i < r->n_retired; i++) {
-		struct retired *old = &r->retired[i];
-
-		if (old->table->generation + 1 == message->table->generation)
-			old->waits_for--;
-	}
-	for (size_t i = 0; i < r->n_retired; i++) {
-		if (r->retired[i].waits_for == 0)
-			engine_table_free(r->retired[i].table);
-		else
-			r->retired[kept++] = r->retired[i];
-	}
-	r->n_retired = kept;
+void roster_acknowledged(struct roster *r, const struct post_table *message)
+{
+	if (!r->leaving || message->table != r->table || --r->waits_for > 0)
+		return;
+	r->leaving = engine_table_free(r->leaving);
+	hand_out(r);
 }
 
 const struct table *roster_table(const struct roster *r)

@@ -38,7 +38,8 @@ struct roster *roster_free(struct roster *r);
  * @config: borrowed until the next roster_load() or roster_free()
  * @complaint: 256 bytes; one sentence on failure
  *
- * Builds the next table; roster_publish() hands it out.
+ * Builds the next table; roster_publish() hands it out.  Endpoints that are names take up to two
+ * seconds in all, as names.h says; a peer whose name was not found has no endpoint until it calls.
  * Return: 0 or -errno; on failure the table in force stays.
  */
 int roster_load(struct roster *r, const struct config *config, char *complaint);
@@ -49,11 +50,16 @@ int roster_rebuild(struct roster *r, char *complaint);
 /** roster_set() - what wg(8) asked for.  Return: 0, -EINVAL, -ENOSPC, -ENOMEM. */
 int roster_set(struct roster *r, const struct uapi_set *set, char *complaint);
 
-/** roster_publish() - sends the table in force to all threads */
+/**
+ * roster_publish() - hands the table that was built last to all threads
+ *
+ * While threads still change over to the one before, it waits for their acknowledgements; of several
+ * that wait the last one counts.  Until then roster_table() is the old one.
+ */
 void roster_publish(struct roster *r);
 
-/** roster_acknowledged() - thread @from uses the table of @message now; frees what nobody uses */
-void roster_acknowledged(struct roster *r, unsigned int from, const struct post_table *message);
+/** roster_acknowledged() - one thread uses the table of @message now; frees what nobody uses */
+void roster_acknowledged(struct roster *r, const struct post_table *message);
 
 /** roster_table() - the table in force */
 const struct table *roster_table(const struct roster *r);

@@ -57,8 +57,10 @@ void path_flush(struct worker *w)
 	struct outbox *o = &w->outbox;
 	enum verdict v;
 
-	if (o->peer == WG_NO_PEER)
+	if (o->n == 0) {
+		o->peer = WG_NO_PEER; /* room was made and not used */
 		return;
+	}
 	v = wg_tunnel_seal(w->tunnel, o->peer, o->tx, o->n, w->table->mtu, w->now);
 	if (v == PASS)
 		send_outbox(w);
@@ -192,8 +194,6 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 	/* RFC 6040 section 4.1: the inner ECN field is copied to the outer header. */
 	while ((len = cut_next(&cut, outbox_room(w, peer, t->tos & ECN_MASK), w->table->mtu)) > 0)
 		outbox_add(w, (uint32_t)len);
-	if (w->outbox.n == 0)
-		w->outbox.peer = WG_NO_PEER; /* the last room was not used */
 }
 
 static void send_keepalive(struct worker *w, uint32_t peer)
@@ -207,17 +207,20 @@ static void send_keepalive(struct worker *w, uint32_t peer)
 
 static void send_staged(struct worker *w, uint32_t peer)
 {
-	const uint8_t *packet;
-	size_t len;
-
 	path_flush(w);
-	while ((packet = staging_take(w->staging, peer, &len))) {
+	/* Counted, because what cannot be sealed after all goes back to the end of the list. */
+	for (unsigned int i = 0; i < STAGING_PER_PEER; i++) {
+		uint8_t *room =
+			outbox_room(w, peer, 0); /* first: it may flush, and so keep a packet */
+		size_t len;
+		const uint8_t *packet = staging_take(w->staging, peer, &len);
+
+		if (!packet)
+			break;
 		counter_set(&w->counters.waiting, counter_get(&w->counters.waiting) - 1);
-		memcpy(outbox_room(w, peer, 0), packet, len);
+		memcpy(room, packet, len);
 		outbox_add(w, (uint32_t)len);
 	}
-	if (w->outbox.n == 0)
-		w->outbox.peer = WG_NO_PEER;
 	path_flush(w);
 }
 
@@ -274,7 +277,9 @@ void path_session(struct worker *w, struct post_session *s)
 	uint32_t peer = s->keys.peer;
 	const struct table_peer *known = peer < w->table->n_slots ? &w->table->peers[peer] : NULL;
 
-	if (known && known->used && wg_tunnel_install(w->tunnel, &s->keys, w->now) == 0) {
+	/* A number that has gone to another peer since is not given this one's session. */
+	if (known && known->used && known->incarnation == s->incarnation &&
+	    wg_tunnel_install(w->tunnel, &s->keys, w->now) == 0) {
 		wg_tunnel_set_endpoint(w->tunnel, peer, &s->to, &s->from);
 		tell_endpoint(w, post_main(w->workers), POST_ENDPOINT, peer);
 		if (s->len > 0) {

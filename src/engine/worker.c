@@ -17,6 +17,8 @@
 #define LEASE_LOW_WATER   96u /* free ports below which another block is asked for */
 #define POST_BUDGET       256u
 #define STAGED_PACKET_MAX 1600u
+#define LEASE_ASK_AGAIN   (5 * NS_PER_S) /* main had no ports to give */
+#define ACKNOWLEDGE_AGAIN (10 * NS_PER_MS)
 
 enum {
 	WHAT_UDP = WORKER_UDP,
@@ -103,7 +105,7 @@ static void apply_uplink(struct worker *w, const struct uplink *uplink)
 	/* Mappings of the old address are worth nothing; leases end with them. */
 	nat_set_address(w->nat, uplink->address);
 	memset(w->leased, 0, sizeof(w->leased));
-	memset(w->lease_asked, 0, sizeof(w->lease_asked));
+	memset(w->lease_ask_after, 0, sizeof(w->lease_ask_after));
 	lease_icmp_ids(w);
 }
 
@@ -124,7 +126,7 @@ static void take_lease(struct worker *w, const struct post_lease *lease)
 	if (external_worker(lease->first, w->workers) != w->number)
 		return;
 	nat_lease_add(w->nat, lease->protocol, lease->first);
-	w->lease_asked[lease->protocol] = false;
+	w->lease_ask_after[lease->protocol] = 0;
 }
 
 static void return_idle_leases(struct worker *w)
@@ -171,6 +173,16 @@ static void receive_train(struct worker *w, const struct post_message *m)
 		path_host_deliver(w, t, head.client);
 }
 
+/* Main frees the old table by this, and hands out no other before: it must not get lost. */
+static void acknowledge(struct worker *w)
+{
+	struct post_table body = { .table = w->unacknowledged };
+
+	if (body.table && post_send(w->post, w->number, post_main(w->workers), POST_TABLE, &body,
+				    sizeof(body), NULL, 0))
+		w->unacknowledged = NULL;
+}
+
 static void receive(struct worker *w, const struct post_message *m)
 {
 	switch (m->kind) {
@@ -201,8 +213,8 @@ static void receive(struct worker *w, const struct post_message *m)
 	}
 	case POST_TABLE:
 		apply_table(w, ((const struct post_table *)(const void *)m->body)->table);
-		post_send(w->post, w->number, post_main(w->workers), POST_TABLE, m->body,
-			  sizeof(struct post_table), NULL, 0);
+		w->unacknowledged = w->table;
+		acknowledge(w);
 		break;
 	case POST_UPLINK:
 		apply_uplink(w, &((const struct post_uplink *)(const void *)m->body)->uplink);
@@ -247,10 +259,12 @@ static void watch_leases(struct worker *w)
 		counter_set(&w->gauges[p].mappings, counts.mappings);
 		counter_set(&w->gauges[p].leased, counts.ports_leased);
 		counter_set(&w->gauges[p].free, counts.ports_free);
-		if (p == NAT_ICMP || counts.ports_free >= LEASE_LOW_WATER || w->lease_asked[p])
+		if (p == NAT_ICMP || counts.ports_free >= LEASE_LOW_WATER ||
+		    w->now < w->lease_ask_after[p])
 			continue;
-		w->lease_asked[p] = post_send(w->post, w->number, post_main(w->workers),
-					      POST_LEASE_WANTED, &body, sizeof(body), NULL, 0);
+		if (post_send(w->post, w->number, post_main(w->workers), POST_LEASE_WANTED, &body,
+			      sizeof(body), NULL, 0))
+			w->lease_ask_after[p] = w->now + LEASE_ASK_AGAIN;
 	}
 }
 
@@ -281,6 +295,7 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 	path_flush(w);
 	path_tunnel_events(w); /* the flush may have asked for a handshake */
 	watch_leases(w);
+	acknowledge(w);
 	return more;
 }
 
@@ -288,6 +303,8 @@ uint64_t worker_next_deadline(const struct worker *w)
 {
 	uint64_t next = earlier(wg_tunnel_next_deadline(w->tunnel), nat_next_deadline(w->nat));
 
+	if (w->unacknowledged)
+		next = earlier(next, w->now + ACKNOWLEDGE_AGAIN);
 	return w->loopback ? earlier(next, loopback_next_deadline(w->loopback)) : next;
 }
 

@@ -4,57 +4,60 @@
  *
  * usage: replay FILE.scn ...      prints TAP, a line a scenario
  *
- *	workers N                              first line, if not 2
- *	client NAME ADDRESS [keepalive S]      a peer of the gateway
+ *	set KEY N                              first lines: see struct world_settings
+ *	client NAME ADDRESS [keepalive S] [psk]   a peer of the gateway
+ *	stranger NAME ADDRESS                  one that it does not know
  *	NAME sends PACKET                      into its tunnel (a handshake is made if need be)
- *	NAME gets PACKET | nothing             the oldest packet that it received
+ *	NAME gets [N fragments] PACKET | nothing   the oldest packet that it received
  *	NAME moves A.B.C.D:PORT                its datagrams come from there now
  *	NAME loses N                           its next N datagrams vanish
+ *	NAME sleeps  |  NAME wakes             hears and says nothing
+ *	NAME reborn                            forgets its sessions
  *	NAME removed
  *	NAME replays [from A.B.C.D:PORT]       its last data datagram arrives once more
+ *	NAME corrupts data|index|counter       the same, with a wrong byte there
+ *	NAME rehandshakes [mac|body]           its last initiation once more, as it was or damaged
+ *	NAME floods N                          its last initiation from N places
+ *	NAME marks TOS                         the outer TOS of its datagrams
+ *	NAME tos TOS                           the outer TOS of the last datagram it got
  *	NAME handshakes N                      it has made N sessions so far
- *	outside gets PACKET | nothing          the oldest packet that left the gateway
+ *	outside gets [N fragments] PACKET | nothing    the oldest packet that left the gateway
  *	outside sends PACKET
+ *	host gets PACKET | nothing             by the adapter
+ *	host sends PACKET
+ *	noise HEX                              a datagram from nobody to the tunnel's port
  *	wait N{ms,s,m}
- *	restart                                the gateway, without memory
+ *	restart [remembering]                  the gateway, without memory or with its state file
+ *	reload N                               N times in a row
  *	address A.B.C.D                        the external address changes
+ *	uplink up|down
+ *	other-link PREFIX                      the host has a route by another interface
+ *	tunnel|external|host fails N           the next N sends there
  *	mappings N
- *	drops REASON N
+ *	drops REASON N  |  drops N             of that reason; of all
+ *	repeat N STEP ; STEP ...               with % as 000, 001, ...
  *
- * PACKET is
- *	udp SRC:PORT DST:PORT TEXT
- *	tcp SRC:PORT DST:PORT FLAGS            FLAGS of S A F R P, e.g. SA
- *	ping SRC DST ID  |  pong SRC DST ID
- *	unreachable SRC DST CODE udp SRC:PORT DST:PORT       ICMP type 3 about a datagram
- * In "gets" a port or ID written as $name is learnt the first time, and known afterwards.
- *
- * At the end of each scenario the sum of all counters must hold.
+ * PACKET is described in packets.h.  After every step the sum of all counters must hold.  The
+ * environment's REPLAY_WORKERS stands above what a scenario says of workers.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/wire.h"
-#include "packet/checksum.h"
-#include "packet/train.h"
+#include "packets.h"
 #include "world.h"
 
-#define WORDS_MAX     16
-#define VARIABLES_MAX 32
-
-struct variable {
-	char name[32];
-	uint16_t value;
-};
+#define WORDS_MAX 48
+#define LINE_SIZE 512
 
 struct play {
 	const char *file;
 	unsigned int line;
+	struct world_settings settings;
 	struct world *world;
-	struct variable variables[VARIABLES_MAX];
-	size_t n_variables;
-	char complaint[512];
+	struct variables variables;
+	char complaint[COMPLAINT_SIZE];
 };
 
 #define FAIL(play, ...)                                                              \
@@ -63,286 +66,204 @@ struct play {
 		return false;                                                        \
 	} while (0)
 
-static struct variable *variable(struct play *p, const char *name)
+static bool is(const char *word, const char *text)
 {
-	for (size_t i = 0; i < p->n_variables; i++)
-		if (strcmp(p->variables[i].name, name) == 0)
-			return &p->variables[i];
-	return NULL;
+	return strcmp(word, text) == 0;
 }
 
-/* A number, a known $name, or (0) a $name still to be learnt. */
-static uint16_t number(struct play *p, const char *word)
+/* Puts @n fragments of one packet together. */
+static bool reassemble(struct play *p, struct wire_packet *got, int n, bool (*next)(void *),
+		       void *ctx)
 {
-	struct variable *v;
+	struct wire_packet whole = *got;
+	size_t total = 0;
 
-	if (word[0] != '$')
-		return (uint16_t)atoi(word);
-	v = variable(p, word);
-	return v ? v->value : 0;
-}
+	for (int i = 0; i < n; i++) {
+		size_t offset = (size_t)((got->data[6] & 0x1f) << 8 | got->data[7]) * 8;
 
-static void learn(struct play *p, const char *word, uint16_t value)
-{
-	struct variable *v = &p->variables[p->n_variables];
-
-	if (word[0] != '$' || variable(p, word) || p->n_variables == VARIABLES_MAX)
-		return;
-	snprintf(v->name, sizeof(v->name), "%s", word);
-	v->value = value;
-	p->n_variables++;
-}
-
-/* "1.2.3.4:port" or "1.2.3.4"; *port is the word behind the colon. */
-static bool address(const char *word, uint32_t *ret, const char **port)
-{
-	char text[64];
-	struct addr a;
-	char *colon;
-
-	snprintf(text, sizeof(text), "%s", word);
-	colon = strchr(text, ':');
-	if (colon)
-		*colon = '\0';
-	*port = colon ? strchr(word, ':') + 1 : "";
-	if (!addr_parse(text, &a))
-		return false;
-	*ret = addr_to_ip4(&a);
+		if (i > 0 && !next(ctx))
+			FAIL(p, "got %d fragments", i);
+		offset = (size_t)((got->data[6] & 0x1f) << 8 | got->data[7]) * 8;
+		if (20 + offset + got->len - 20 > sizeof(whole.data))
+			FAIL(p, "got a fragment that is too long");
+		if (((got->data[6] & 0x20) != 0) != (i < n - 1))
+			FAIL(p, "fragment %d has a wrong MF", i);
+		memcpy(whole.data + 20 + offset, got->data + 20, got->len - 20);
+		total += got->len - 20;
+	}
+	whole.len = 20 + total;
+	whole.data[2] = (uint8_t)(whole.len >> 8);
+	whole.data[3] = (uint8_t)whole.len;
+	whole.data[6] = whole.data[7] = 0;
+	whole.data[10] = whole.data[11] = 0;
+	*got = whole;
 	return true;
 }
 
-static uint8_t tcp_flags(const char *text)
-{
-	uint8_t flags = 0;
+struct source {
+	struct play *play;
+	int client; /* -1: outside; -2: the host */
+	struct wire_packet got;
+};
 
-	for (; *text; text++)
-		flags |= *text == 'S'   ? TCP_SYN
-			 : *text == 'A' ? TCP_ACK
-			 : *text == 'F' ? TCP_FIN
-			 : *text == 'R' ? TCP_RST
-			 : *text == 'P' ? TCP_PSH
-					: 0;
-	return flags;
+static bool take(void *ctx)
+{
+	struct source *s = ctx;
+
+	if (s->client >= 0)
+		return world_client_take(s->play->world, s->client, &s->got);
+	return wire_take(s->client == -1 ? &wire_external_out : &wire_host_out, &s->got);
 }
 
-static size_t ip_header(uint8_t *out, uint32_t src, uint32_t dst, uint8_t proto, size_t payload)
+/* The header checksum of what was put together here. */
+static void seal_header(uint8_t *ip)
 {
-	memset(out, 0, 20);
-	out[0] = 0x45;
-	store_be16(out + 2, (uint16_t)(20 + payload));
-	store_be16(out + 6, 0x4000);
-	out[8] = 64;
-	out[9] = proto;
-	store_be32(out + 12, src);
-	store_be32(out + 16, dst);
-	store_be16(out + 10, (uint16_t)~checksum_fold(checksum_add(0, out, 20)));
-	return 20 + payload;
+	uint32_t sum = 0;
+
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
 }
 
-static void finish_checksum(uint8_t *l4, size_t len, size_t at, uint64_t pseudo)
+static bool expect(struct play *p, int client, char **words, size_t n)
 {
-	uint16_t sum;
-
-	store_be16(l4 + at, 0);
-	sum = (uint16_t)~checksum_fold(checksum_add(pseudo, l4, len));
-	store_be16(l4 + at, sum ? sum : 0xffff);
-}
-
-/* The packet that words[0..n) describe; ports still to be learnt are 0. */
-static size_t build(struct play *p, char **words, size_t n, uint8_t *out)
-{
-	uint32_t src, dst;
-	const char *sport, *dport;
-	uint8_t *l4 = out + 20;
-	size_t len;
-
-	if (n < 4 || !address(words[1], &src, &sport) || !address(words[2], &dst, &dport))
-		return 0;
-	if (strcmp(words[0], "udp") == 0) {
-		len = 8 + strlen(words[3]);
-		store_be16(l4, number(p, sport));
-		store_be16(l4 + 2, number(p, dport));
-		store_be16(l4 + 4, (uint16_t)len);
-		memcpy(l4 + 8, words[3], len - 8);
-		finish_checksum(l4, len, 6,
-				checksum_pseudo(src, dst, IPPROTO_NUM_UDP, (uint16_t)len));
-		return ip_header(out, src, dst, IPPROTO_NUM_UDP, len);
-	}
-	if (strcmp(words[0], "tcp") == 0) {
-		memset(l4, 0, 20);
-		store_be16(l4, number(p, sport));
-		store_be16(l4 + 2, number(p, dport));
-		l4[12] = 0x50;
-		l4[13] = tcp_flags(words[3]);
-		finish_checksum(l4, 20, 16, checksum_pseudo(src, dst, IPPROTO_NUM_TCP, 20));
-		return ip_header(out, src, dst, IPPROTO_NUM_TCP, 20);
-	}
-	if (strcmp(words[0], "ping") == 0 || strcmp(words[0], "pong") == 0) {
-		memset(l4, 0, 16);
-		l4[0] = words[0][1] == 'i' ? 8 : 0;
-		store_be16(l4 + 4, number(p, words[3]));
-		store_be16(l4 + 6, 1);
-		finish_checksum(l4, 16, 2, 0);
-		return ip_header(out, src, dst, IPPROTO_NUM_ICMP, 16);
-	}
-	if (strcmp(words[0], "unreachable") == 0 && n >= 7) {
-		char *about[] = { words[4], words[5], words[6], (char *)"x" };
-		uint8_t inner[64];
-
-		size_t quoted = build(p, about, 4, inner);
-
-		if (quoted == 0)
-			return 0;
-		memset(l4, 0, 8);
-		l4[0] = 3;
-		l4[1] = (uint8_t)atoi(words[3]);
-		memcpy(l4 + 8, inner, quoted);
-		finish_checksum(l4, 8 + quoted, 2, 0);
-		return ip_header(out, src, dst, IPPROTO_NUM_ICMP, 8 + quoted);
-	}
-	return 0;
-}
-
-static void describe(const uint8_t *packet, size_t len, char *out, size_t size)
-{
-	uint8_t copy[2048];
-	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
-	struct addr a, b;
-	struct train t;
-
-	memcpy(copy, packet, len);
-	if (train_parse(&t, copy, len, CSUM_UNCHECKED) != PASS) {
-		snprintf(out, size, "%zu bytes that are no packet", len);
-		return;
-	}
-	a = addr_ip4(t.src);
-	b = addr_ip4(t.dst);
-	snprintf(out, size, "protocol %u, %s:%u to %s:%u, %s", t.proto, addr_format(&a, src),
-		 t.sport, addr_format(&b, dst), t.dport,
-		 train_verify(&t) == PASS ? "checksum right" : "checksum wrong");
-}
-
-/* Takes the ports of the packet that came for names that were not known yet. */
-static void learn_from(struct play *p, char **words, const uint8_t *packet)
-{
-	uint32_t ip;
-	const char *sport, *dport;
-
-	if (!address(words[1], &ip, &sport) || !address(words[2], &ip, &dport))
-		return;
-	if (strcmp(words[0], "udp") == 0 || strcmp(words[0], "tcp") == 0) {
-		learn(p, sport, load_be16(packet + 20));
-		learn(p, dport, load_be16(packet + 22));
-	} else if (words[0][0] == 'p') {
-		learn(p, words[3], load_be16(packet + 24));
-	}
-}
-
-/*
- * Equal up to what a router may change: TTL, identification, checksums (which must be right),
- * and TCP options, of which these packets have none.
- */
-static bool same(struct play *p, const uint8_t *want, size_t want_len, uint8_t *got, size_t got_len,
-		 const char *what)
-{
+	struct source s = { .play = p, .client = client };
+	bool have = take(&s);
 	char text[256];
-	struct train t;
-	bool ok = want_len == got_len && train_parse(&t, got, got_len, CSUM_UNCHECKED) == PASS &&
-		  train_verify(&t) == PASS && memcmp(want + 12, got + 12, 8) == 0 &&
-		  want[9] == got[9];
-	size_t sum = want[9] == IPPROTO_NUM_TCP ? 36 : want[9] == IPPROTO_NUM_UDP ? 26 : 22;
-	size_t compare = got_len;
+	int fragments = n > 2 && is(words[1], "fragments") ? atoi(words[0]) : 1;
 
-	if (ok && want[9] == IPPROTO_NUM_ICMP && got[20] == 3)
-		compare = 22; /* the embedded packet: compared by its ports below */
-	for (size_t i = 20; ok && i < compare; i++)
-		if (i != sum && i != sum + 1)
-			ok = want[i] == got[i];
-	if (ok && compare == 22)
-		ok = memcmp(want + 28 + 12, got + 28 + 12, 12) == 0;
-	if (ok)
-		return true;
-	describe(got, got_len, text, sizeof(text));
-	FAIL(p, "%s got %s", what, text);
-}
-
-static bool expect(struct play *p, const char *who, char **words, size_t n, bool have,
-		   struct wire_packet *got)
-{
-	uint8_t want[2048];
-	char text[256];
-	size_t len;
-
-	if (n == 1 && strcmp(words[0], "nothing") == 0) {
+	if (n == 1 && is(words[0], "nothing")) {
 		if (!have)
 			return true;
-		describe(got->data, got->len, text, sizeof(text));
-		FAIL(p, "%s got %s, expected nothing", who, text);
+		packet_describe(s.got.data, s.got.len, text, sizeof(text));
+		FAIL(p, "got %s", text);
 	}
 	if (!have)
-		FAIL(p, "%s got nothing", who);
-	if (got->len >= 28)
-		learn_from(p, words, got->data);
-	len = build(p, words, n, want);
-	if (len == 0)
-		FAIL(p, "no packet that a scenario can describe");
-	return same(p, want, len, got->data, got->len, who);
+		FAIL(p, "got nothing");
+	if (fragments > 1) {
+		if (!reassemble(p, &s.got, fragments, take, &s))
+			return false;
+		seal_header(s.got.data);
+		words += 2;
+		n -= 2;
+	}
+	return packet_matches(&p->variables, words, n, s.got.data, s.got.len, p->complaint);
 }
 
-static bool outside(struct play *p, char **words, size_t n)
+static bool build(struct play *p, char **words, size_t n, uint8_t *packet, size_t *ret_len)
 {
-	struct wire_packet got;
-	uint8_t packet[2048];
+	*ret_len = packet_build(&p->variables, words, n, packet);
+	if (*ret_len == 0)
+		FAIL(p, "no packet that a scenario can describe");
+	return true;
+}
 
-	if (strcmp(words[1], "gets") == 0) {
-		bool have = wire_take(&wire_external_out, &got);
+static bool elsewhere(struct play *p, char **words, size_t n)
+{
+	bool outside = is(words[0], "outside");
+	uint8_t packet[PACKET_MAX];
+	size_t len;
 
-		return expect(p, "outside", words + 2, n - 2, have, &got);
+	if (is(words[1], "gets"))
+		return expect(p, outside ? -1 : -2, words + 2, n - 2);
+	if (!is(words[1], "sends"))
+		FAIL(p, "want 'sends' or 'gets'");
+	if (!build(p, words + 2, n - 2, packet, &len))
+		return false;
+	if (outside)
+		world_outside_send(p->world, packet, len);
+	else
+		world_host_send(p->world, packet, len);
+	return true;
+}
+
+/* A datagram that the client has sent before, as it was or with one byte wrong. */
+static bool forge(struct play *p, int c, char **words, size_t n)
+{
+	bool hello = is(words[1], "rehandshakes");
+	struct wire_packet forged = *world_last(p->world, c, hello);
+	const char *where = n > 2 ? words[2] : "";
+
+	if (forged.len == 0)
+		FAIL(p, "it has sent none yet");
+	if (n == 4 && is(where, "from") && !endpoint_parse(words[3], &forged.from))
+		FAIL(p, "want from A.B.C.D:PORT");
+	if (is(where, "data") || is(where, "mac"))
+		forged.data[forged.len - (hello ? 20 : 1)] ^= 1;
+	else if (is(where, "index"))
+		forged.data[6] ^= 1;
+	else if (is(where, "counter"))
+		forged.data[9] ^= 1;
+	world_datagram(p->world, &forged);
+	return true;
+}
+
+static void flood(struct play *p, int c, unsigned int n)
+{
+	struct wire_packet hello = *world_last(p->world, c, true);
+
+	for (unsigned int i = 0; i < n; i++) {
+		hello.from.port = (uint16_t)(1024 + i);
+		world_datagram(p->world, &hello);
 	}
-	size_t len = build(p, words + 2, n - 2, packet);
+}
 
-	if (strcmp(words[1], "sends") != 0 || len == 0)
-		FAIL(p, "want outside sends PACKET or outside gets PACKET");
-	world_outside_send(p->world, packet, len);
+static bool client_state(struct play *p, int c, char **words, size_t n)
+{
+	unsigned int value = n == 3 ? (unsigned int)atoi(words[2]) : 0;
+	struct endpoint where;
+	const char *verb = words[1];
+
+	if (is(verb, "moves") && n == 3 && endpoint_parse(words[2], &where))
+		world_move_client(p->world, c, &where);
+	else if (is(verb, "loses") && n == 3)
+		world_client_lose(p->world, c, value);
+	else if (is(verb, "sleeps") || is(verb, "wakes"))
+		world_client_sleep(p->world, c, is(verb, "sleeps"));
+	else if (is(verb, "reborn"))
+		world_client_reborn(p->world, c);
+	else if (is(verb, "removed"))
+		world_remove_client(p->world, c);
+	else if (is(verb, "floods") && n == 3)
+		flood(p, c, value);
+	else if (is(verb, "marks") && n == 3)
+		world_client_mark(p->world, c, (uint8_t)value);
+	else
+		FAIL(p, "%s can't do '%s'", words[0], verb);
 	return true;
 }
 
 static bool client(struct play *p, int c, char **words, size_t n)
 {
-	struct wire_packet got;
-	struct endpoint where;
-	uint8_t packet[2048];
+	uint8_t packet[PACKET_MAX];
 	const char *verb = words[1];
+	size_t len;
 
-	if (strcmp(verb, "sends") == 0) {
-		size_t len = build(p, words + 2, n - 2, packet);
-
-		if (len == 0)
-			FAIL(p, "no packet that a scenario can describe");
+	if (is(verb, "sends")) {
+		if (!build(p, words + 2, n - 2, packet, &len))
+			return false;
 		world_client_send(p->world, c, packet, len);
-	} else if (strcmp(verb, "gets") == 0) {
-		bool have = world_client_take(p->world, c, &got);
-
-		return expect(p, words[0], words + 2, n - 2, have, &got);
-	} else if (strcmp(verb, "moves") == 0 && n == 3 && endpoint_parse(words[2], &where)) {
-		world_move_client(p->world, c, &where);
-	} else if (strcmp(verb, "loses") == 0 && n == 3) {
-		world_client_lose(p->world, c, (unsigned int)atoi(words[2]));
-	} else if (strcmp(verb, "removed") == 0) {
-		world_remove_client(p->world, c);
-	} else if (strcmp(verb, "replays") == 0) {
-		bool from = n == 4 && endpoint_parse(words[3], &where);
-
-		world_replay_last(p->world, c, from ? &where : NULL);
-	} else if (strcmp(verb, "handshakes") == 0 && n == 3) {
-		uint64_t have = world_handshakes(p->world, c);
-
-		if (have != (uint64_t)atoi(words[2]))
-			FAIL(p, "%s has made %llu", words[0], (unsigned long long)have);
-	} else {
-		FAIL(p, "%s can't do '%s'", words[0], verb);
+		return true;
 	}
-	return true;
+	if (is(verb, "gets"))
+		return expect(p, c, words + 2, n - 2);
+	if (is(verb, "replays") || is(verb, "corrupts") || is(verb, "rehandshakes"))
+		return forge(p, c, words, n);
+	if (is(verb, "handshakes") && n == 3) {
+		if (world_handshakes(p->world, c) != (uint64_t)atoi(words[2]))
+			FAIL(p, "it has made %llu",
+			     (unsigned long long)world_handshakes(p->world, c));
+		return true;
+	}
+	if (is(verb, "tos") && n == 3) {
+		if (world_client_tos(p->world, c) != atoi(words[2]))
+			FAIL(p, "it was %u", world_client_tos(p->world, c));
+		return true;
+	}
+	return client_state(p, c, words, n);
 }
 
 static bool wait_for(struct play *p, const char *word)
@@ -350,69 +271,214 @@ static bool wait_for(struct play *p, const char *word)
 	char *unit;
 	uint64_t n = strtoull(word, &unit, 10);
 
-	if (strcmp(unit, "ms") == 0)
+	if (is(unit, "ms"))
 		world_advance(p->world, n * NS_PER_MS);
-	else if (strcmp(unit, "s") == 0)
+	else if (is(unit, "s"))
 		world_advance(p->world, n * NS_PER_S);
-	else if (strcmp(unit, "m") == 0)
+	else if (is(unit, "m"))
 		world_advance(p->world, n * 60 * NS_PER_S);
 	else
 		FAIL(p, "want wait N{ms,s,m}");
 	return true;
 }
 
+static void begin(struct play *p)
+{
+	const char *workers = getenv("REPLAY_WORKERS");
+	struct world_settings settings = p->settings;
+
+	if (workers)
+		settings.workers = (unsigned int)atoi(workers);
+	world_free(p->world);
+	p->world = world_new(&settings);
+}
+
+static bool set(struct play *p, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		unsigned int *at;
+	} keys[] = {
+		{ "workers", &p->settings.workers }, { "blocks", &p->settings.blocks },
+		{ "quota", &p->settings.quota },     { "mappings", &p->settings.mappings },
+		{ "mtu", &p->settings.mtu },         { "isolate", &p->settings.isolate },
+		{ "adapter", &p->settings.adapter },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (!is(keys[i].key, key))
+			continue;
+		*keys[i].at = (unsigned int)atoi(value);
+		begin(p);
+		return true;
+	}
+	FAIL(p, "no such setting");
+}
+
+static bool fails(struct play *p, char **words)
+{
+	unsigned int n = (unsigned int)atoi(words[2]);
+
+	if (is(words[0], "tunnel"))
+		wire_tunnel_fails = n;
+	else if (is(words[0], "external"))
+		wire_external_fails = n;
+	else if (is(words[0], "host"))
+		wire_host_fails = n;
+	else
+		FAIL(p, "want tunnel, external or host");
+	return true;
+}
+
+static bool count(struct play *p, uint64_t have, const char *want)
+{
+	if (have != strtoull(want, NULL, 10))
+		FAIL(p, "counted %lld", (long long)have);
+	return true;
+}
+
+static void noise(struct play *p, const char *hex)
+{
+	struct wire_packet w = { .len = packet_hex(hex, w.data) };
+
+	endpoint_parse("203.0.113.200:1", &w.from);
+	world_datagram(p->world, &w);
+}
+
+/* What is neither a packet nor a client's doing.  *known: whether it was one of these. */
+static bool event(struct play *p, char **words, size_t n, bool *known)
+{
+	struct prefix prefix;
+	struct addr a;
+
+	*known = true;
+	if (is(words[0], "wait") && n == 2)
+		return wait_for(p, words[1]);
+	if (is(words[0], "restart"))
+		world_restart(p->world, n == 2 && is(words[1], "remembering"));
+	else if (is(words[0], "reload") && n == 2)
+		world_reload(p->world, (unsigned int)atoi(words[1]));
+	else if (is(words[0], "address") && n == 2 && addr_parse(words[1], &a))
+		world_set_uplink(p->world, addr_to_ip4(&a), true);
+	else if (is(words[0], "uplink") && n == 2)
+		world_set_uplink(p->world, WORLD_EXTERNAL, is(words[1], "up"));
+	else if (is(words[0], "other-link") && n == 2 && prefix_parse(words[1], &prefix))
+		world_other_link(p->world, &prefix);
+	else if (is(words[0], "noise") && n == 2)
+		noise(p, words[1]);
+	else if (n == 3 && is(words[1], "fails"))
+		return fails(p, words);
+	else if (is(words[0], "mappings") && n == 2)
+		return count(p, world_mappings(p->world), words[1]);
+	else if (is(words[0], "drops") && n == 2)
+		return count(p, world_all_drops(p->world), words[1]);
+	else if (is(words[0], "drops") && n == 3)
+		return count(p, world_drops(p->world, words[1]), words[2]);
+	else
+		*known = false;
+	return true;
+}
+
+static bool new_client(struct play *p, char **words, size_t n)
+{
+	bool psk = n > 3 && is(words[n - 1], "psk");
+	uint16_t keepalive = 0;
+	struct addr a;
+
+	if (n < 3 || !addr_parse(words[2], &a))
+		FAIL(p, "want NAME ADDRESS");
+	if (n > 4 && is(words[3], "keepalive"))
+		keepalive = (uint16_t)atoi(words[4]);
+	world_add_client(p->world, words[1], addr_to_ip4(&a), keepalive, is(words[0], "client"),
+			 psk);
+	return true;
+}
+
 static bool step(struct play *p, char **words, size_t n)
 {
-	struct addr a;
+	char sum[128];
+	bool known;
 	int c;
 
-	if (strcmp(words[0], "workers") == 0 && n == 2) {
-		world_free(p->world);
-		p->world = world_new((unsigned int)atoi(words[1]));
-	} else if (strcmp(words[0], "client") == 0 && n >= 3 && addr_parse(words[2], &a)) {
-		world_add_client(p->world, words[1], addr_to_ip4(&a),
-				 n == 5 ? (uint16_t)atoi(words[4]) : 0);
-	} else if (strcmp(words[0], "outside") == 0 && n >= 3) {
-		return outside(p, words, n);
-	} else if (strcmp(words[0], "wait") == 0 && n == 2) {
-		return wait_for(p, words[1]);
-	} else if (strcmp(words[0], "restart") == 0) {
-		world_restart(p->world);
-	} else if (strcmp(words[0], "address") == 0 && n == 2 && addr_parse(words[1], &a)) {
-		world_set_address(p->world, addr_to_ip4(&a));
-	} else if (strcmp(words[0], "mappings") == 0 && n == 2) {
-		uint64_t have = world_mappings(p->world);
+	if (is(words[0], "set") && n == 3)
+		return set(p, words[1], words[2]);
+	if (is(words[0], "client") || is(words[0], "stranger"))
+		return new_client(p, words, n);
+	if (!event(p, words, n, &known))
+		return false;
+	if (!known && (is(words[0], "outside") || is(words[0], "host")) && n >= 3) {
+		if (!elsewhere(p, words, n))
+			return false;
+	} else if (!known) {
+		c = world_client(p->world, words[0]);
+		if (c < 0 || n < 2)
+			FAIL(p, "not understood");
+		if (!client(p, c, words, n))
+			return false;
+	}
+	if (!world_sum_holds(p->world, sum, sizeof(sum)))
+		FAIL(p, "the sum does not hold: %s", sum);
+	return true;
+}
 
-		if (have != (uint64_t)atoi(words[1]))
-			FAIL(p, "there are %llu", (unsigned long long)have);
-	} else if (strcmp(words[0], "drops") == 0 && n == 3) {
-		uint64_t have = world_drops(p->world, words[1]);
+static bool play_words(struct play *p, char *text)
+{
+	char *words[WORDS_MAX];
+	char *save;
+	size_t n = 0;
 
-		if (have != (uint64_t)atoi(words[2]))
-			FAIL(p, "there were %lld", (long long)have);
-	} else if ((c = world_client(p->world, words[0])) >= 0 && n >= 2) {
-		return client(p, c, words, n);
-	} else {
-		FAIL(p, "not understood");
+	for (char *w = strtok_r(text, " \t", &save); w && n < WORDS_MAX;
+	     w = strtok_r(NULL, " \t", &save))
+		words[n++] = w;
+	return n == 0 || step(p, words, n);
+}
+
+/* One round of a repetition: its steps with % as the round's number. */
+static bool play_round(struct play *p, const char *steps, unsigned int round)
+{
+	char text[2 * LINE_SIZE];
+	char *save;
+	size_t n = 0;
+
+	for (; *steps && n < sizeof(text) - 16; steps++) {
+		if (*steps == '%')
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%03u", round);
+		else
+			text[n++] = *steps;
+	}
+	text[n] = '\0';
+	for (char *s = strtok_r(text, ";", &save); s; s = strtok_r(NULL, ";", &save)) {
+		if (!play_words(p, s))
+			return false;
 	}
 	return true;
 }
 
 static bool play_line(struct play *p, char *line)
 {
-	char *words[WORDS_MAX];
-	size_t n = 0;
+	char *steps;
+	unsigned int n;
 
 	line[strcspn(line, "#\n")] = '\0';
-	for (char *w = strtok(line, " \t"); w && n < WORDS_MAX; w = strtok(NULL, " \t"))
-		words[n++] = w;
-	return n == 0 || step(p, words, n);
+	if (strncmp(line, "repeat ", 7) != 0)
+		return play_words(p, line);
+	n = (unsigned int)strtoul(line + 7, &steps, 10);
+	for (unsigned int i = 0; i < n; i++) {
+		char complaint[COMPLAINT_SIZE];
+
+		if (play_round(p, steps, i))
+			continue;
+		memcpy(complaint, p->complaint, sizeof(complaint));
+		FAIL(p, "round %u: %.480s", i, complaint);
+	}
+	return true;
 }
 
 static bool play(struct play *p, FILE *f)
 {
-	char line[512], original[512], sum[128];
+	char line[LINE_SIZE], original[LINE_SIZE];
 
+	begin(p);
 	while (fgets(line, sizeof(line), f)) {
 		p->line++;
 		strcpy(original, line);
@@ -421,10 +487,7 @@ static bool play(struct play *p, FILE *f)
 		printf("# %s:%u: %s# %s\n", p->file, p->line, original, p->complaint);
 		return false;
 	}
-	if (world_sum_holds(p->world, sum, sizeof(sum)))
-		return true;
-	printf("# %s: the sum does not hold: %s\n", p->file, sum);
-	return false;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -433,7 +496,7 @@ int main(int argc, char **argv)
 
 	printf("1..%d\n", argc - 1);
 	for (int i = 1; i < argc; i++) {
-		struct play p = { .file = argv[i], .world = world_new(2) };
+		struct play p = { .file = argv[i], .world = NULL };
 		FILE *f = fopen(argv[i], "r");
 		bool ok = f && play(&p, f);
 
@@ -442,8 +505,6 @@ int main(int argc, char **argv)
 		if (f)
 			fclose(f);
 		world_free(p.world);
-		memset(&wire_tunnel_out, 0, sizeof(wire_tunnel_out));
-		memset(&wire_external_out, 0, sizeof(wire_external_out));
 	}
 	return failed ? 1 : 0;
 }

@@ -1,130 +1,97 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "world.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "engine/handshake.h"
-#include "engine/table.h"
-#include "engine/worker.h"
+#include "world_parts.h"
 
-#define CLIENTS_MAX 16
-#define WORKERS_MAX 8
-#define PEERS_MAX   64
-#define START       (1000 * NS_PER_S)
-#define WALL        (UINT64_C(1700000000) * NS_PER_S)
+#define TRIM_INTERVAL (60 * NS_PER_S)
 
-struct client {
-	char name[32];
-	uint32_t ip4;
-	uint16_t keepalive;
-	bool removed;
-	uint8_t private_key[WG_KEY_LEN];
-	uint8_t public_key[WG_KEY_LEN];
-	struct prefix allowed;
-	struct endpoint where;
-	struct wg_handshaker *handshaker;
-	struct wg_tunnel *tunnel;
-	struct wire_queue *got;
-	struct wire_queue *waiting; /* for a session */
-	struct wire_packet last;    /* data datagram */
-	unsigned int lose;
-	uint64_t handshakes;
-};
-
-struct world {
-	uint64_t now;
-	unsigned int workers;
-	struct rng rng;
-	uint32_t address;
-	uint8_t private_key[WG_KEY_LEN];
-	uint8_t public_key[WG_KEY_LEN];
-	struct endpoint where; /* the gateway's tunnel port */
-	struct post *post;
-	struct udp *udp[1 + WORKERS_MAX];
-	struct external *external[WORKERS_MAX];
-	struct worker *worker[WORKERS_MAX];
-	struct handshake *handshake;
-	struct config config;
-	struct uplink uplink;
-	struct uplink_host host;
-	struct table *tables[256]; /* all that were made; freed at the end */
-	size_t n_tables;
-	struct client clients[CLIENTS_MAX];
-	int n_clients;
-};
-
-static struct table *table_in_force(const struct world *w)
+static void must(int result)
 {
-	return w->n_tables ? w->tables[w->n_tables - 1] : NULL;
+	if (result >= 0)
+		return;
+	fprintf(stderr, "replay: the gateway did not start: %s\n", strerror(-result));
+	abort();
 }
 
-static struct table *make_table(struct world *w)
+/* The configuration as a file with these peers would give it. */
+static void configure(struct world *w)
 {
-	struct peer_spec specs[CLIENTS_MAX];
-	static const uint8_t no_psk[WG_KEY_LEN];
-	struct table *table;
-	size_t n = 0;
+	struct config *c = &w->config;
 
+	memset(c, 0, sizeof(*c));
+	memcpy(c->private_key, w->private_key, sizeof(c->private_key));
+	prefix_parse("10.66.77.1/24", &c->addresses[0]);
+	c->n_addresses = 1;
+	c->isolate_clients = w->settings.isolate != 0;
+	c->peers = w->peers;
 	for (int i = 0; i < w->n_clients; i++) {
-		struct client *c = &w->clients[i];
+		struct client *client = &w->clients[i];
+		struct config_peer *peer = &w->peers[c->n_peers];
 
-		if (c->removed)
+		if (!client->configured)
 			continue;
-		specs[n++] = (struct peer_spec){
-			.name = c->name,
-			.public_key = c->public_key,
-			.preshared_key = no_psk,
-			.allowed = &c->allowed,
-			.n_allowed = 1,
-		};
-	}
-	if (engine_table_new(table_in_force(w), &w->config, &w->uplink, &w->host, specs, n, PEERS_MAX,
-		      &table) < 0)
-		abort();
-	w->tables[w->n_tables++] = table;
-	return table;
-}
-
-static void tell_all(struct world *w, enum post_kind kind, const void *body, size_t len,
-		     unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++)
-		post_send(w->post, post_main(w->workers), i, kind, body, len, NULL, 0);
-}
-
-static void give_leases(struct world *w)
-{
-	for (uint16_t first = 1024; first < 1024 + 64 * 32; first += 64) {
-		struct post_lease lease = { w->address, NAT_TCP, first };
-
-		tell_all(w, POST_LEASE, &lease, sizeof(lease), w->workers);
-		lease.protocol = NAT_UDP;
-		tell_all(w, POST_LEASE, &lease, sizeof(lease), w->workers);
+		memset(peer, 0, sizeof(*peer));
+		memcpy(peer->name, client->name, sizeof(client->name));
+		memcpy(peer->public_key, client->public_key, WG_KEY_LEN);
+		memcpy(peer->preshared_key, client->psk, WG_KEY_LEN);
+		peer->allowed = client->allowed;
+		peer->n_allowed = 2;
+		c->n_peers++;
 	}
 }
 
-static void start_gateway(struct world *w)
+static void open_main(struct world *w)
 {
-	struct table *table = make_table(w);
-	struct udp_params udp = { .port = w->where.port, .workers = w->workers };
-	struct nat_params nat = nat_params_default();
+	struct roster_params roster = {
+		.workers = w->workers,
+		.post = w->post,
+		.peers_max = PEERS_MAX,
+		.uplink = &w->uplink,
+		.host = &w->host,
+	};
+	struct leases_params leases = {
+		.workers = w->workers,
+		.post = w->post,
+		.external = w->external,
+		.tunnel_port = w->where.port,
+		.rng = &w->rng,
+	};
+	char complaint[256];
+
+	configure(w);
+	must(roster_new(&roster, &w->roster));
+	must(roster_load(w->roster, &w->config, complaint));
+	must(leases_new(&leases, &w->leases));
+	must(leases_set_address(w->leases, w->uplink.address, 1));
+}
+
+static struct nat_params shard(const struct world *w)
+{
+	struct nat_params p = nat_params_default();
+
+	p.address = w->uplink.address;
+	p.mappings_max = w->settings.mappings ? w->settings.mappings : 4096;
+	p.flows_max = 2 * p.mappings_max;
+	p.clients_max = PEERS_MAX;
+	for (enum nat_protocol i = NAT_TCP; i < N_NAT_PROTOCOLS && w->settings.quota; i++)
+		p.client_quota[i] = w->settings.quota;
+	return p;
+}
+
+static void open_threads(struct world *w)
+{
+	struct nat_params nat = shard(w);
 	struct handshake_params h = {
 		.workers = w->workers,
-		.table = table,
+		.post = w->post,
+		.udp = w->udp[0],
+		.table = roster_table(w->roster),
 		.private_key = w->private_key,
 		.rng = &w->rng,
 	};
 
-	nat.address = w->address;
-	nat.mappings_max = 4096;
-	nat.flows_max = 8192;
-	nat.clients_max = PEERS_MAX;
-	post_new(w->workers, &w->post);
-	udp_open_group(&udp, w->udp);
-	external_open_group(&w->uplink, w->workers, w->external);
 	for (unsigned int i = 0; i < w->workers; i++) {
 		struct worker_params params = {
 			.number = i,
@@ -132,20 +99,29 @@ static void start_gateway(struct world *w)
 			.post = w->post,
 			.udp = w->udp[1 + i],
 			.external = w->external[i],
-			.table = table,
+			.tun = i == 0 ? w->tun : NULL,
+			.has_adapter = w->tun != NULL,
+			.table = roster_table(w->roster),
 			.uplink = &w->uplink,
 			.nat = &nat,
 			.rng = &w->rng,
 		};
 
-		if (worker_new(&params, &w->worker[i]) < 0)
-			abort();
+		must(worker_new(&params, &w->worker[i]));
 	}
-	h.post = w->post;
-	h.udp = w->udp[0];
-	if (handshake_new(&h, &w->handshake) < 0)
-		abort();
-	give_leases(w);
+	must(handshake_new(&h, &w->handshake));
+}
+
+static void start_gateway(struct world *w)
+{
+	struct udp_params udp = { .port = w->where.port, .workers = w->workers };
+
+	must(post_new(w->workers, &w->post));
+	must(udp_open_group(&udp, w->udp));
+	must(external_open_group(&w->uplink, w->workers, w->external));
+	w->tun = w->settings.adapter ? wire_tun_new() : NULL;
+	open_main(w);
+	open_threads(w);
 }
 
 static void stop_gateway(struct world *w)
@@ -157,226 +133,73 @@ static void stop_gateway(struct world *w)
 	}
 	for (unsigned int i = 0; i <= w->workers; i++)
 		udp_free(w->udp[i]);
+	tun_free(w->tun);
+	leases_free(w->leases);
+	roster_free(w->roster);
 	post_free(w->post);
-	for (size_t i = 0; i < w->n_tables; i++)
-		engine_table_free(w->tables[i]);
-	w->n_tables = 0;
 }
 
-struct world *world_new(unsigned int workers)
+struct world *world_new(const struct world_settings *settings)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
+	wire_reset();
+	if (settings->blocks)
+		wire_blocks = settings->blocks;
 	w->now = START;
-	w->workers = workers;
+	w->next_trim = START + TRIM_INTERVAL;
+	w->settings = *settings;
+	w->workers = settings->workers ? settings->workers : 2;
+	if (w->workers > WORKERS_MAX)
+		w->workers = WORKERS_MAX;
 	w->rng = rng_seeded(1);
-	w->address = WORLD_EXTERNAL;
 	endpoint_parse("203.0.113.1:51820", &w->where);
 	wg_private_key(&w->rng, w->private_key);
 	wg_public_key(w->public_key, w->private_key);
-	prefix_parse("10.66.77.1/24", &w->config.addresses[0]);
-	w->config.n_addresses = 1;
-	w->uplink =
-		(struct uplink){ .name = "ext0", .up = true, .address = w->address, .mtu = 1500 };
-	w->host.addresses[0] = w->address;
-	w->host.n_addresses = 1;
+	w->uplink = (struct uplink){
+		.name = "ext0",
+		.up = true,
+		.address = WORLD_EXTERNAL,
+		.mtu = settings->mtu ? settings->mtu : 1500,
+	};
+	w->host.addresses[0] = WORLD_EXTERNAL;
+	w->host.addresses[1] = addr_to_ip4(&w->where.addr);
+	w->host.n_addresses = 2;
 	start_gateway(w);
+	world_settle(w);
 	return w;
 }
 
 void world_free(struct world *w)
 {
+	if (!w)
+		return;
 	stop_gateway(w);
-	for (int i = 0; i < w->n_clients; i++) {
-		wg_handshaker_free(w->clients[i].handshaker);
-		wg_tunnel_free(w->clients[i].tunnel);
-		free(w->clients[i].got);
-		free(w->clients[i].waiting);
-	}
+	clients_free(w);
 	free(w);
 }
 
-static void publish_table(struct world *w)
+/* As a reload does. */
+void world_publish(struct world *w)
 {
-	struct post_table body = { .table = make_table(w) };
+	char complaint[256];
 
-	tell_all(w, POST_TABLE, &body, sizeof(body), w->workers + 1);
+	configure(w);
+	must(roster_load(w->roster, &w->config, complaint));
+	roster_publish(w->roster);
 	world_settle(w);
 }
 
-int world_client(const struct world *w, const char *name)
+void world_reload(struct world *w, unsigned int n)
 {
-	for (int i = 0; i < w->n_clients; i++)
-		if (strcmp(w->clients[i].name, name) == 0)
-			return i;
-	return -1;
-}
+	char complaint[256];
 
-int world_add_client(struct world *w, const char *name, uint32_t ip4, uint16_t keepalive)
-{
-	static const uint8_t no_psk[WG_KEY_LEN];
-	static const struct addr any;
-	struct client *c = &w->clients[w->n_clients];
-
-	snprintf(c->name, sizeof(c->name), "%s", name);
-	c->ip4 = ip4;
-	c->keepalive = keepalive;
-	c->allowed = (struct prefix){ addr_ip4(ip4), 32 };
-	c->where =
-		(struct endpoint){ addr_ip4(0xcb007100u + 10u + (uint32_t)w->n_clients), 40000, 0 };
-	wg_private_key(&w->rng, c->private_key);
-	wg_public_key(c->public_key, c->private_key);
-	c->got = calloc(1, sizeof(*c->got));
-	c->waiting = calloc(1, sizeof(*c->waiting));
-	wg_handshaker_new(c->private_key, 1, &w->rng, &c->handshaker);
-	wg_handshaker_peer_set(c->handshaker, 0, w->public_key, no_psk);
-	wg_tunnel_new(1, &w->rng, &c->tunnel);
-	wg_tunnel_peer_add(c->tunnel, 0, keepalive, w->now);
-	wg_tunnel_set_endpoint(c->tunnel, 0, &w->where, &any);
-	w->n_clients++;
-	publish_table(w);
-	return w->n_clients - 1;
-}
-
-void world_remove_client(struct world *w, int client)
-{
-	w->clients[client].removed = true;
-	publish_table(w);
-}
-
-void world_move_client(struct world *w, int client, const struct endpoint *where)
-{
-	w->clients[client].where = *where;
-}
-
-void world_client_lose(struct world *w, int client, unsigned int n)
-{
-	w->clients[client].lose = n;
-}
-
-static void client_datagram(struct world *w, struct client *c, const uint8_t *data, size_t len)
-{
-	struct wire_packet p = { .from = c->where, .to = w->where, .len = len };
-
-	memcpy(p.data, data, len);
-	if (wg_message_type(data, len) == WG_DATA)
-		c->last = p;
-	if (c->lose > 0) {
-		c->lose--;
-		return;
+	for (unsigned int i = 0; i < n; i++) {
+		configure(w);
+		must(roster_load(w->roster, &w->config, complaint));
+		roster_publish(w->roster);
 	}
-	wire_tunnel_in(w->udp, w->workers, &p);
-}
-
-void world_replay_last(struct world *w, int client, const struct endpoint *from)
-{
-	struct wire_packet p = w->clients[client].last;
-
-	if (from)
-		p.from = *from;
-	wire_tunnel_in(w->udp, w->workers, &p);
 	world_settle(w);
-}
-
-/* Encrypts one packet, or keeps it until there is a session. */
-static void client_encrypt(struct world *w, struct client *c, const uint8_t *packet, size_t len)
-{
-	static uint8_t message[2048];
-	struct wg_tx tx = { .message = message, .plain_len = (uint32_t)len };
-	struct wire_packet keep = { .len = len };
-
-	memcpy(message + WG_DATA_HEADER_LEN, packet, len);
-	if (wg_tunnel_seal(c->tunnel, 0, &tx, 1, 1420, w->now) == PASS) {
-		client_datagram(w, c, message, tx.len);
-		return;
-	}
-	memcpy(keep.data, packet, len);
-	if (len > 0)
-		wire_put(c->waiting, &keep);
-}
-
-static void client_output(struct world *w, struct client *c, struct wg_output *out)
-{
-	static const struct addr any;
-
-	if (out->kind == WG_SEND)
-		client_datagram(w, c, out->message, out->len);
-	if (out->kind != WG_SESSION)
-		return;
-	wg_tunnel_install(c->tunnel, &out->keys, w->now);
-	wg_tunnel_set_endpoint(c->tunnel, 0, &w->where, &any);
-	c->handshakes++;
-	if (out->len > 0)
-		client_datagram(w, c, out->message, out->len);
-	else if (c->waiting->n == 0)
-		client_encrypt(w, c, out->message, 0);
-}
-
-static void client_events(struct world *w, struct client *c)
-{
-	static const struct addr any;
-	struct wire_packet p;
-	struct wg_output out;
-	struct wg_event event;
-
-	while (wg_tunnel_next_event(c->tunnel, &event)) {
-		if (event.kinds & WG_EVENT_HANDSHAKE) {
-			wg_handshaker_initiate(c->handshaker, 0, &w->where, &any, w->now,
-					       WALL + w->now, &out);
-			client_output(w, c, &out);
-		}
-		if (event.kinds & WG_EVENT_READY)
-			for (size_t n = c->waiting->n; n > 0 && wire_take(c->waiting, &p); n--)
-				client_encrypt(w, c, p.data, p.len);
-		if (event.kinds & WG_EVENT_KEEPALIVE)
-			client_encrypt(w, c, NULL, 0);
-	}
-}
-
-static void client_receive(struct world *w, struct client *c, struct wire_packet *p)
-{
-	struct wg_output out;
-	struct wg_rx rx = { p->data, (uint32_t)p->len, &w->where, &w->where.addr, PASS, 0 };
-	struct wire_packet inner = { .len = 0 };
-
-	if (wg_message_type(p->data, p->len) != WG_DATA) {
-		wg_handshaker_receive(c->handshaker, p->data, p->len, &w->where, &w->where.addr,
-				      false, w->now, &out);
-		client_output(w, c, &out);
-		return;
-	}
-	wg_tunnel_open(c->tunnel, &rx, 1, w->now);
-	if (rx.verdict != PASS || rx.len < 20)
-		return;
-	inner.len = (size_t)(rx.data[2] << 8 | rx.data[3]);
-	if (inner.len > rx.len)
-		return;
-	memcpy(inner.data, rx.data, inner.len);
-	wire_put(c->got, &inner);
-}
-
-static void client_timers(struct world *w, struct client *c)
-{
-	struct wg_output out;
-
-	if (wg_tunnel_next_deadline(c->tunnel) <= w->now)
-		wg_tunnel_on_deadline(c->tunnel, w->now);
-	do {
-		wg_handshaker_on_deadline(c->handshaker, w->now, WALL + w->now, &out);
-		client_output(w, c, &out);
-	} while (out.kind != WG_NOTHING);
-	client_events(w, c);
-}
-
-void world_client_send(struct world *w, int client, const uint8_t *packet, size_t len)
-{
-	client_encrypt(w, &w->clients[client], packet, len);
-	world_settle(w);
-}
-
-bool world_client_take(struct world *w, int client, struct wire_packet *ret)
-{
-	return wire_take(w->clients[client].got, ret);
 }
 
 /* As the fanout program steers: by destination port, query identifier, or embedded source port. */
@@ -402,18 +225,35 @@ void world_outside_send(struct world *w, const uint8_t *packet, size_t len)
 	world_settle(w);
 }
 
-static bool deliver_to_clients(struct world *w)
+void world_host_send(struct world *w, const uint8_t *packet, size_t len)
 {
-	struct wire_packet p;
-	bool any = false;
+	if (w->tun)
+		wire_host_in(w->tun, packet, len);
+	world_settle(w);
+}
 
-	while (wire_take(&wire_tunnel_out, &p)) {
-		any = true;
-		for (int i = 0; i < w->n_clients; i++)
-			if (endpoint_equal(&w->clients[i].where, &p.to))
-				client_receive(w, &w->clients[i], &p);
-	}
-	return any;
+void world_datagram(struct world *w, const struct wire_packet *p)
+{
+	struct wire_packet copy = *p;
+
+	if (copy.to.port == 0)
+		copy.to = w->where;
+	wire_tunnel_in(w->udp, w->workers, &copy);
+	world_settle(w);
+}
+
+/* What main does with what it is told: engine/gateway.c. */
+static void main_receive(struct world *w, const struct post_message *m)
+{
+	if (m->kind == POST_LEASE_WANTED)
+		(void)leases_wanted(w->leases, m->from,
+				    ((struct post_lease *)(void *)m->body)->protocol);
+	else if (m->kind == POST_LEASE_RETURNED)
+		leases_returned(w->leases, m->from, (struct post_lease *)(void *)m->body);
+	else if (m->kind == POST_ENDPOINT)
+		roster_heard(w->roster, (struct post_peer *)(void *)m->body);
+	else if (m->kind == POST_TABLE)
+		roster_acknowledged(w->roster, (struct post_table *)(void *)m->body);
 }
 
 static void poll_gateway(struct world *w)
@@ -426,30 +266,30 @@ static void poll_gateway(struct world *w)
 		while (worker_poll(w->worker[i], WORKER_ALL, w->now))
 			;
 	while (post_receive(w->post, post_main(w->workers), &m))
-		; /* what main would do is the scenario's business */
+		main_receive(w, &m);
+	if (w->next_trim > w->now)
+		return;
+	w->next_trim = w->now + TRIM_INTERVAL;
+	for (unsigned int i = 0; i < w->workers; i++)
+		post_insist(w->post, post_main(w->workers), i, POST_TRIM, NULL, 0);
 }
 
 void world_settle(struct world *w)
 {
-	for (int round = 0, quiet = 0; round < 100 && quiet < 3; round++) {
+	for (int round = 0, quiet = 0; round < 100 && quiet < 4; round++) {
 		poll_gateway(w);
-		quiet = deliver_to_clients(w) ? 0 : quiet + 1;
-		for (int i = 0; i < w->n_clients; i++)
-			client_timers(w, &w->clients[i]);
+		quiet = clients_deliver(w) ? 0 : quiet + 1;
+		clients_timers(w);
 	}
 }
 
 static uint64_t next_deadline(const struct world *w)
 {
-	uint64_t next = handshake_next_deadline(w->handshake);
+	uint64_t next = earlier(handshake_next_deadline(w->handshake), w->next_trim);
 
 	for (unsigned int i = 0; i < w->workers; i++)
 		next = earlier(next, worker_next_deadline(w->worker[i]));
-	for (int i = 0; i < w->n_clients; i++) {
-		next = earlier(next, wg_tunnel_next_deadline(w->clients[i].tunnel));
-		next = earlier(next, wg_handshaker_next_deadline(w->clients[i].handshaker));
-	}
-	return next;
+	return earlier(next, clients_next_deadline(w));
 }
 
 void world_advance(struct world *w, uint64_t ns)
@@ -465,38 +305,77 @@ void world_advance(struct world *w, uint64_t ns)
 	world_settle(w);
 }
 
-void world_restart(struct world *w)
+static uint64_t handshake_time(void *ctx, uint32_t peer)
 {
+	const struct world *w = ctx;
+	const struct worker *owner = w->worker[peer_worker(peer, w->workers)];
+	uint64_t when = counter_get(&worker_peer_stats(owner, peer)->last_handshake);
+
+	return when == 0 ? 0 : (WALL + when) / NS_PER_S;
+}
+
+void world_restart(struct world *w, bool state)
+{
+	char *text = state ? roster_state(w->roster, handshake_time, w) : NULL;
+
 	stop_gateway(w);
 	start_gateway(w);
+	if (text)
+		roster_restore(w->roster, text, strlen(text), (WALL + w->now) / NS_PER_S);
+	free(text);
 	world_settle(w);
 }
 
-void world_set_address(struct world *w, uint32_t address)
+/* As gateway_uplink_changed() does. */
+void world_set_uplink(struct world *w, uint32_t address, bool up)
 {
+	bool moved = address != w->uplink.address;
 	struct post_uplink body;
+	char complaint[256];
 
-	w->address = address;
 	w->uplink.address = address;
+	w->uplink.up = up;
 	w->host.addresses[0] = address;
 	body.uplink = w->uplink;
-	tell_all(w, POST_UPLINK, &body, sizeof(body), w->workers);
-	give_leases(w);
-	publish_table(w);
+	for (unsigned int i = 0; i < w->workers; i++)
+		post_insist(w->post, post_main(w->workers), i, POST_UPLINK, &body, sizeof(body));
+	if (moved)
+		must(leases_set_address(w->leases, address, 1));
+	must(roster_rebuild(w->roster, complaint));
+	roster_publish(w->roster);
+	world_settle(w);
+}
+
+void world_other_link(struct world *w, const struct prefix *prefix)
+{
+	w->host.other_links[w->host.n_other_links++] = *prefix;
+	world_set_uplink(w, w->uplink.address, w->uplink.up);
+}
+
+static uint64_t drops_of(const struct world *w, enum verdict v)
+{
+	uint64_t n = counter_get(&handshake_counters(w->handshake)->drops[v]);
+
+	for (unsigned int i = 0; i < w->workers; i++)
+		n += counter_get(&worker_counters(w->worker[i])->drops[v]);
+	return n;
 }
 
 uint64_t world_drops(const struct world *w, const char *reason)
 {
-	for (unsigned int v = PASS + 1; v < N_VERDICTS; v++) {
-		uint64_t n = counter_get(&handshake_counters(w->handshake)->drops[v]);
-
-		if (strcmp(drop_name((enum verdict)v), reason) != 0)
-			continue;
-		for (unsigned int i = 0; i < w->workers; i++)
-			n += counter_get(&worker_counters(w->worker[i])->drops[v]);
-		return n;
-	}
+	for (enum verdict v = PASS + 1; v < N_VERDICTS; v++)
+		if (strcmp(drop_name(v), reason) == 0)
+			return drops_of(w, v);
 	return UINT64_MAX;
+}
+
+uint64_t world_all_drops(const struct world *w)
+{
+	uint64_t n = 0;
+
+	for (enum verdict v = PASS + 1; v < N_VERDICTS; v++)
+		n += drops_of(w, v);
+	return n;
 }
 
 uint64_t world_mappings(const struct world *w)
@@ -509,28 +388,21 @@ uint64_t world_mappings(const struct world *w)
 	return n;
 }
 
-uint64_t world_handshakes(const struct world *w, int client)
-{
-	return w->clients[client].handshakes;
-}
-
-static void add(const struct path_counters *c, uint64_t *in, uint64_t *out, uint64_t *drops)
+static void add(const struct path_counters *c, uint64_t *in, uint64_t *out)
 {
 	*in += counter_get(&c->in_tunnel) + counter_get(&c->in_external) +
 	       counter_get(&c->in_host) + counter_get(&c->generated);
 	*out += counter_get(&c->out_tunnel) + counter_get(&c->out_external) +
 		counter_get(&c->out_host) + counter_get(&c->consumed) + counter_get(&c->waiting);
-	for (unsigned int v = PASS + 1; v < N_VERDICTS; v++)
-		*drops += counter_get(&c->drops[v]);
 }
 
 bool world_sum_holds(const struct world *w, char *text, size_t size)
 {
-	uint64_t in = 0, out = 0, drops = 0;
+	uint64_t in = 0, out = 0, drops = world_all_drops(w);
 
 	for (unsigned int i = 0; i < w->workers; i++)
-		add(worker_counters(w->worker[i]), &in, &out, &drops);
-	add(handshake_counters(w->handshake), &in, &out, &drops);
+		add(worker_counters(w->worker[i]), &in, &out);
+	add(handshake_counters(w->handshake), &in, &out);
 	snprintf(text, size, "%llu in, %llu out, %llu dropped", (unsigned long long)in,
 		 (unsigned long long)out, (unsigned long long)drops);
 	return in == out + drops;
