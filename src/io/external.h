@@ -57,6 +57,7 @@ void external_set_uplink(struct external *ext, const struct uplink *uplink);
 
 /* The leased blocks: a bit per block of 64 ports, for each of TCP, UDP and ICMP identifiers. */
 struct external_ports {
+	uint32_t address; /* the external address that they are leased at; host order */
 	uint64_t blocks[3][1024 / 64];
 };
 

@@ -67,8 +67,9 @@ static inline void tear_down(void)
 	close(net);
 }
 
-static inline void lease(const struct external_ports *ports)
+static inline void lease(struct external_ports *ports)
 {
+	ports->address = uplink.address;
 	assert_int_equal(external_set_ports(group, n_workers, ports), 0);
 }
 
