@@ -132,7 +132,15 @@ void config_messages_done(struct config_messages *messages);
 /** config_gateway() - the first IPv4 [Interface] Address; family ADDR_NONE length 0 if there is none */
 struct prefix config_gateway(const struct config *config);
 
-/** config_find_peer() - by name (exact); NULL if there is none */
+#define CONFIG_LABEL_KEY_CHARACTERS 8
+
+/** config_peer_label() - what a person calls the peer: its name, or the first characters of its key */
+const char *config_peer_label(const struct config_peer *peer, char out[static CONFIG_NAME_MAX]);
+
+/** config_peer_is() - whether @name is the peer's label or its whole public key */
+bool config_peer_is(const struct config_peer *peer, const char *name);
+
+/** config_find_peer() - by name (exact), else by label or public key; NULL if there is none */
 const struct config_peer *config_find_peer(const struct config *config, const char *name);
 
 /**
@@ -163,11 +171,20 @@ bool config_key_parse(const char *text, uint8_t ret[static CONFIG_KEY_LEN]);
 void config_key_format(const uint8_t key[static CONFIG_KEY_LEN],
 		       char out[static CONFIG_KEY_TEXT_MAX]);
 
+/**
+ * config_endpoint_parse() - "host:port", "[address]:port"; the port may be missing if *port isn't 0
+ * @host: without brackets; written, like *port, only on success
+ */
+bool config_endpoint_parse(const char *text, char host[static CONFIG_HOST_MAX], uint16_t *port);
+
 /** config_name_valid() - 1-63 letters, digits, '-', '_', '.', '@'; begins with a letter or digit */
 bool config_name_valid(const char *name);
 
 /** config_print() - the configuration as understood, in the file's own syntax, keys hidden
  *  unless @secrets.  Return: malloc'd text, NULL without memory. */
 char *config_print(const struct config *config, bool secrets);
+
+/** config_print_peer() - the same for one peer, an empty line first */
+char *config_print_peer(const struct config_peer *peer, bool secrets);
 
 #endif

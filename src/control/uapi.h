@@ -16,6 +16,20 @@
 
 #include "base/addr.h"
 
+enum uapi_operation {
+	UAPI_UNKNOWN, /* answered with errno=22 (EINVAL) */
+	UAPI_GET,
+	UAPI_SET,
+};
+
+/**
+ * uapi_operation() - what a request asks for, by its first line
+ * @text: one request, without its empty line or with it
+ * @ret_body: where the lines after the first begin; @ret_len: how long they are
+ */
+enum uapi_operation uapi_operation(const char *text, size_t len, const char **ret_body,
+				   size_t *ret_len);
+
 struct uapi_peer_set {
 	uint8_t public_key[32];
 	bool remove;
@@ -51,6 +65,11 @@ struct uapi_set {
  */
 int uapi_parse_set(const char *text, size_t len, struct uapi_set *ret);
 void uapi_set_done(struct uapi_set *set);
+
+#define UAPI_ANSWER_MAX 24 /* with the final NUL */
+
+/** uapi_format_errno() - the answer to set=1.  @error: 0 or -errno.  Return: its length. */
+size_t uapi_format_errno(int error, char out[static UAPI_ANSWER_MAX]);
 
 struct uapi_peer {
 	uint8_t public_key[32];

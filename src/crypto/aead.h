@@ -43,6 +43,24 @@ void aead_seal(struct aead *aead, struct aead_op *ops, size_t n);
 /** aead_open() - checks and decrypts @n packets; each op says whether it was genuine */
 void aead_open(struct aead *aead, struct aead_op *ops, size_t n);
 
+/**
+ * aead_seal_once() - one message under a key that is used once, with additional data
+ * @out: @len bytes of cipher text and the tag
+ *
+ * What a handshake needs: no context is kept.
+ */
+void aead_seal_once(uint8_t *out, const uint8_t key[static AEAD_KEY_LEN], uint64_t counter,
+		    const uint8_t *plain, size_t len, const uint8_t *ad, size_t ad_len);
+
+/**
+ * aead_open_once() - the reverse
+ * @sealed: hostile bytes, @len + AEAD_TAG_LEN of them
+ *
+ * Return: true and @len bytes in @out, or false.
+ */
+bool aead_open_once(uint8_t *out, const uint8_t key[static AEAD_KEY_LEN], uint64_t counter,
+		    const uint8_t *sealed, size_t len, const uint8_t *ad, size_t ad_len);
+
 /** aead_backend() - the library in use, for status and benchmarks: "openssl" */
 const char *aead_backend(void);
 

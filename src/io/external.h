@@ -9,6 +9,9 @@
  * One struct external per worker; the group is one PACKET_FANOUT, steered by external
  * port: block = port >> 6, worker = (block % 256) % workers, for TCP, UDP, ICMP query
  * identifiers and the packet inside an ICMP error alike.
+ *
+ * Destinations on the uplink's own network, other than the next hop, take the slow path: only
+ * the kernel knows their link addresses.
  */
 #ifndef CULVERT_IO_EXTERNAL_H
 #define CULVERT_IO_EXTERNAL_H
@@ -43,7 +46,13 @@ struct external *external_free(struct external *ext);
 
 int external_fd(const struct external *ext);
 
-/** external_set_uplink() - another next hop, MAC, MTU or address.  Context: the owning worker. */
+/**
+ * external_set_uplink() - another next hop, MAC, MTU or address
+ *
+ * After a change of address call external_set_ports(), with what is leased on the new one.
+ * Another ifindex needs another group: a packet socket of a fanout stays where it is bound.
+ * Context: the owning worker.
+ */
 void external_set_uplink(struct external *ext, const struct uplink *uplink);
 
 /* The leased blocks: a bit per block of 64 ports, for each of TCP, UDP and ICMP identifiers. */
@@ -73,12 +82,19 @@ size_t external_recv(struct external *ext, struct train *t, size_t n, uint64_t *
 /**
  * external_send() - sends one train
  *
- * Frames above the interface's GSO size and, where the self-test found offloads wanting,
- * all trains are cut in software.  A segment longer than the MTU is the caller's mistake.
+ * Where external_set_offload() says so, and where the kernel refuses a kind of trains, they are cut
+ * here; frames above the interface's GSO size are cut by the kernel.  A segment longer than the MTU
+ * is the caller's mistake.
  *
- * Return: PASS, DROP_EXTERNAL_DOWN or DROP_EXTERNAL_SEND.
+ * Return: PASS, DROP_EXTERNAL_DOWN, DROP_EXTERNAL_SEND (also when only a part was lost).
  */
 enum verdict external_send(struct external *ext, const struct train *t);
+
+/** external_set_offload() - false: every train is cut in software.  Context: the owning worker. */
+void external_set_offload(struct external *ext, bool on);
+
+/** external_overruns() - packets that the kernel had no room for since the last call */
+uint64_t external_overruns(struct external *ext);
 
 /** external_offload() - "trains" or "packets": what the interface carries, for status */
 const char *external_offload(const struct external *ext);

@@ -11,9 +11,8 @@
  *   UDP  a bound socket with a "return 0" filter, and UDP_GRO so that trains form for our tap
  *
  * Unprivileged for ports >= 1024.  Nothing is left behind: the guards are descriptors.
- * Ports come from outside ip_local_port_range, ip_local_reserved_ports and 30000-32767
- * (Kubernetes node ports), in blocks of 64.  A block is leased whole or not at all... except
- * that single ports the host uses are skipped: see port_block.usable.
+ * Ports come from outside 0-1023, ip_local_port_range, ip_local_reserved_ports and 30000-32767
+ * (Kubernetes node ports), in blocks of 64.  A block is leased whole or not at all.
  *
  * Context: main thread; a block costs some 20-50 ms of system calls at worst, so lease ahead of need.
  */
@@ -64,7 +63,12 @@ struct ports_counts {
 
 struct ports_counts ports_counts(const struct ports *p, enum port_protocol protocol);
 
-/** ports_guard() - how the guards are silenced: "md5", "minttl", for status */
+/**
+ * ports_guard() - how the guards are silenced, for status
+ *
+ * "md5"; "filter" where the kernel has no TCP_MD5SIG_EXT, and always for UDP; "minttl" where it
+ * lets us have neither: then a TCP segment that arrives with TTL 255 is answered.
+ */
 const char *ports_guard(const struct ports *p, enum port_protocol protocol);
 
 #endif

@@ -14,6 +14,7 @@
 #ifndef CULVERT_IO_UDP_H
 #define CULVERT_IO_UDP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,6 +65,9 @@ uint16_t udp_port(const struct udp *udp);
 
 /** udp_recv() - up to @n <= UDP_RX_BATCH trains, without waiting.  Return: how many, 0 for none. */
 size_t udp_recv(struct udp *udp, struct udp_rx *rx, size_t n);
+
+/** udp_set_offload() - false: datagrams are sent and received singly.  For all sockets of a group. */
+void udp_set_offload(struct udp *udp, bool on);
 
 /**
  * udp_send() - sends one train

@@ -39,8 +39,8 @@ struct uplink {
 struct uplink_host {
 	uint32_t addresses[UPLINK_HOST_ADDRESSES_MAX]; /* all local IPv4 addresses */
 	size_t n_addresses;
-	struct prefix
-		other_links[UPLINK_OTHER_LINKS_MAX]; /* routes that leave by another interface */
+	/* Routes that leave by another interface, blackholes among them; none contains another. */
+	struct prefix other_links[UPLINK_OTHER_LINKS_MAX];
 	size_t n_other_links;
 };
 
@@ -53,6 +53,11 @@ struct uplink_watch;
  *
  * Return: 0; -ENODEV: no such interface; -ENETUNREACH: no default route.  An interface
  * that is down or without address is no error: uplink.up says so.
+ *
+ * The watch follows the name, or without one the default route: an interface that is made anew,
+ * or another one, shows as another ifindex.  Sockets bound to the old one hear nothing more.
+ * Limits: of several equal next hops the first is taken; a next hop that is an IPv6 address
+ * (RTA_VIA) counts as none; policy routing tables are not read.
  */
 int uplink_watch_new(const char *name, const char *ignore, struct uplink_watch **ret);
 struct uplink_watch *uplink_watch_free(struct uplink_watch *w);

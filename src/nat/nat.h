@@ -46,8 +46,9 @@ struct nat_params {
 	enum nat_filtering filtering[N_NAT_PROTOCOLS];
 	uint64_t tcp_established; /* ns; RFC 5382 REQ-5: 2 h 4 min at least */
 	uint64_t tcp_transitory;  /* ns; RFC 5382 REQ-5: 4 min */
+	uint64_t tcp_closed;      /* ns; both FINs acknowledged, or reset from inside */
 	uint64_t udp;             /* ns; RFC 4787 REQ-5: 5 min */
-	uint64_t udp_dns;         /* ns; RFC 4787 REQ-5a: port 53 answers end it */
+	uint64_t udp_dns;         /* ns; RFC 4787 REQ-5a: while it has only sent to port 53 */
 	uint64_t icmp;            /* ns; RFC 5508 REQ-2: 60 s */
 };
 
@@ -62,6 +63,8 @@ struct nat *nat_free(struct nat *nat);
 
 /**
  * nat_lease_add() - the shard may use ports @first..@first+63 of @protocol
+ *
+ * Identifiers of ICMP queries are leased likewise.  Port 0 of block 0 is never used.
  *
  * Return: 0, -EINVAL if @first is no multiple of NAT_BLOCK_PORTS, -EEXIST if leased already.
  */
@@ -102,14 +105,19 @@ bool nat_has_mapping(const struct nat *nat, enum nat_protocol protocol, uint16_t
 /**
  * nat_set_address() - the external address has changed
  *
- * Every mapping ends; leases end too (they were made for the old address).
+ * Every mapping ends; leases end too (they were made for the old address).  Nothing
+ * happens if @address is the one it has.
  * Return: the number of mappings ended.
  */
 uint32_t nat_set_address(struct nat *nat, uint32_t address);
 
+/** nat_client_mappings() - how many one client has, all protocols: for status */
+uint32_t nat_client_mappings(const struct nat *nat, uint32_t client);
+
 /** nat_client_remove() - ends the mappings of one client.  Return: how many. */
 uint32_t nat_client_remove(struct nat *nat, uint32_t client);
 
+/** nat_next_deadline() - when to call nat_on_deadline(), on whole seconds; NEVER if all is idle */
 uint64_t nat_next_deadline(const struct nat *nat);
 
 /** nat_on_deadline() - reaps what has expired, at most @budget mappings */

@@ -68,7 +68,7 @@
 	X(EXTERNAL_NOT_OURS, "seen on the external interface but not for the NAT")     \
 	X(HOST_SEND, "write to the adapter failed")                                    \
 	X(DNS_OVERLOAD, "DNS query while the proxy's queue is full")                   \
-	X(ICMP_RATE, "ICMP answer suppressed by its rate limit")
+	X(ECN, "congestion marked on the outer path of a packet without ECN")
 
 enum verdict {
 	PASS = 0,

@@ -115,6 +115,12 @@ static inline uint8_t *train_l4(const struct train *t)
 	return t->head + t->l4;
 }
 
+/** train_payload_len() - bytes in all pieces */
+static inline uint32_t train_payload_len(const struct train *t)
+{
+	return t->len - t->head_len;
+}
+
 /**
  * train_segment_len() - the longest IPv4 packet that its segments have, bytes
  */
@@ -168,7 +174,12 @@ size_t train_linearize(const struct train *t, uint8_t *out, size_t room);
  * that arrived complete is verified before it is replaced by a partial one; a
  * train whose checksum is wrong stays alone and unverified, so that the bad sum
  * reaches its receiver or is dropped where it is looked at.  The order within a
- * flow never changes.
+ * flow never changes.  Flows may interleave; a few of them are kept open at once.
+ *
+ * Left alone are segments with IPv4 options, SYN, RST, URG or CWR, what carries no
+ * payload, UDP without a checksum, fragments, and trains of several segments.  The
+ * IPv4 identification counts up by one, or DF is set (then it means nothing and is
+ * numbered anew by the cut, RFC 6864).
  *
  * Return: the number of trains left, which stand at t[0..].
  */

@@ -73,10 +73,19 @@ struct router *router_free(struct router *r);
  */
 struct route router_from_inside(const struct router *r, const struct train *t, uint32_t dst_peer);
 
-/** router_from_host() - a packet read from the adapter: only the host's own sources to peers */
+/**
+ * router_from_host() - a packet read from the adapter: only the host's own sources to peers
+ *
+ * The host is its origin and not a router before us: its TTL is neither looked at nor lowered.
+ */
 struct route router_from_host(const struct router *r, const struct train *t, uint32_t dst_peer);
 
-/** router_from_outside() - a packet from the external interface *after* the NAT; @outer_src is its source */
+/**
+ * router_from_outside() - a packet from the external interface *after* the NAT
+ *
+ * Its destination is a client by now.  Drops are never answered: the quotation would show the
+ * client's inside address.
+ */
 struct route router_from_outside(const struct router *r, const struct train *t, uint32_t dst_peer);
 
 #endif

@@ -131,7 +131,8 @@ void wg_handshaker_peer_remove(struct wg_handshaker *h, uint32_t peer);
  * @message: hostile bytes
  * @from, @to: the datagram's endpoint and our address
  * @load: whether we are under load, so that MAC2 is wanted (the paper, 5.3)
- * @out: always written; kind WG_NOTHING when there is nothing to do
+ * @out: always written, first of all, so @message may not lie in it; kind WG_NOTHING when
+ * there is nothing to do
  *
  * Initiations are rate-limited per peer; a flood is the caller's @load.
  *
@@ -194,7 +195,7 @@ const struct endpoint *wg_tunnel_endpoint(const struct wg_tunnel *t, uint32_t pe
  *
  * As initiator it is used for sending at once (the caller gets WG_EVENT_READY); as responder only
  * after the first authenticated message under it.
- * Return: 0, or -ENOMEM.
+ * Return: 0; -ENOMEM; -ENOENT when the peer has been removed meanwhile.
  */
 int wg_tunnel_install(struct wg_tunnel *t, const struct wg_keys *keys, uint64_t now);
 
@@ -202,10 +203,10 @@ int wg_tunnel_install(struct wg_tunnel *t, const struct wg_keys *keys, uint64_t 
 struct wg_rx {
 	uint8_t *data; /* in: the datagram; out: the inner packet inside it */
 	uint32_t len;  /* in and out; 0 out: a keepalive; trailing padding is still there */
-	const struct endpoint *from;
-	const struct addr *to;
-	enum verdict verdict; /* out */
-	uint32_t peer;        /* out */
+	const struct endpoint *from; /* in: never NULL */
+	const struct addr *to;       /* in: our address, never NULL */
+	enum verdict verdict;        /* out */
+	uint32_t peer;               /* out */
 };
 
 /**

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "command/command.h"
+#include "engine/gateway.h"
+
+static const char help[] =
+	"usage: culvert gateway [--config FILE] [--debug]\n"
+	"\n"
+	"Runs the gateway in the foreground until SIGTERM or SIGINT; SIGHUP reads the\n"
+	"configuration again without losing a flow.  Nothing of the host is changed.\n"
+	"\n"
+	"  -c, --config FILE  the configuration (" CONFIG_PATH_DEFAULT ")\n"
+	"      --debug        say more on the log\n"
+	"      --help         this text\n";
+
+/* systemd sets JOURNAL_STREAM where standard error is the journal. */
+static bool logs_to_journal(void)
+{
+	return getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO);
+}
+
+int command_gateway(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "debug", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *path = CONFIG_PATH_DEFAULT;
+	bool debug = false;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'd':
+			debug = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return STATUS_OK;
+		default:
+			return complain_option("gateway", c, argv);
+		}
+	}
+	if (optind < argc)
+		return complain_usage("gateway", "unexpected argument %s", argv[optind]);
+	log_init(logs_to_journal(), debug);
+	return gateway_run(path);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * culvert - a user-space VPN gateway
+ *
+ * One binary; the first argument names the subcommand.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "command/command.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{ "init", command_init, "write a gateway configuration with fresh keys" },
+	{ "gateway", command_gateway, "run the gateway" },
+	{ "peer", command_peer, "add, list, show or remove clients" },
+	{ "status", command_status, "show what the running gateway does" },
+	{ "check", command_check, "validate a configuration" },
+	{ "gateway", command_gateway, "run the gateway" },
+	{ "status", command_status, "show what the running gateway does" },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(void)
+{
+	puts("usage: culvert COMMAND [OPTION ...]\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	puts("\n"
+	     "      --help     this text; `culvert COMMAND --help` says more\n"
+	     "      --version  the version\n"
+	     "\n"
+	     "culvert(8) and culvert.conf(5) are the manual.");
+}
+
+/* A full disk shows only here when standard output is a file. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	complain("writing to standard output failed, check where it goes");
+	return status == STATUS_OK ? STATUS_FAILED : status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fputs("culvert: no command given, see `culvert --help`\n", stderr);
+		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help();
+		return finish(STATUS_OK);
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("culvert " CULVERT_VERSION);
+		return finish(STATUS_OK);
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return finish(commands[i].run(argc - 1, argv + 1));
+	complain("unknown command %s, see `culvert --help`", argv[1]);
+	return STATUS_USAGE;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine/path.h"
+
+#include <string.h>
+
+#include "base/wire.h"
+#include "packet/fragment.h"
+#include "packet/icmp.h"
+
+#define ECN_MASK 3
+#define ECN_CE   3
+#define ECN_ECT1 1
+#define ECN_ECT0 2
+#define ECN_NOT  0
+
+/* IPv4 header, then TCP: what an MSS leaves out. */
+#define TCP_IP_HEADERS 40
+
+#define ICMP_HEADER 8u
+#define IP4_HEADER  20u
+
+static enum nat_protocol nat_protocol_of(const struct train *t)
+{
+	return t->proto == IPPROTO_NUM_TCP   ? NAT_TCP
+	       : t->proto == IPPROTO_NUM_UDP ? NAT_UDP
+					     : NAT_ICMP;
+}
+
+/* Whether any worker's shard has leased the block of @port: then it is no port of the host. */
+static bool is_leased(const struct worker *w, enum nat_protocol protocol, uint16_t port)
+{
+	return w->leased[protocol][port / 64 / 64] >> (port / 64 % 64) & 1;
+}
+
+/* The quoted packet went to a client, as one from a leased port of ours. */
+static bool quotes_leased(const struct worker *w, const struct train *t, uint16_t port)
+{
+	uint8_t proto = train_l4(t)[ICMP_HEADER + 9];
+
+	return is_leased(w, proto == IPPROTO_NUM_TCP ? NAT_TCP : NAT_UDP, port);
+}
+
+uint16_t path_quoted_port(const struct train *t)
+{
+	const uint8_t *l4 = train_l4(t);
+	const uint8_t *ip = l4 + ICMP_HEADER;
+	uint32_t header;
+
+	if (t->proto != IPPROTO_NUM_ICMP || train_is_fragment(t) ||
+	    (l4[0] != ICMP_UNREACHABLE && l4[0] != ICMP_TIME_EXCEEDED &&
+	     l4[0] != ICMP_PARAMETER_PROBLEM) ||
+	    t->head_len < t->l4 + ICMP_HEADER + IP4_HEADER)
+		return 0;
+	header = (ip[0] & 0xfu) * 4;
+	if ((ip[9] != IPPROTO_NUM_TCP && ip[9] != IPPROTO_NUM_UDP) || header < IP4_HEADER ||
+	    t->head_len < t->l4 + ICMP_HEADER + header + 2)
+		return 0;
+	return load_be16(ip + header);
+}
+
+void path_turn_around(struct worker *w, struct train *t, uint16_t port)
+{
+	unsigned int owner = external_worker(port, w->workers);
+	struct post_train head = { .peer = WG_NO_PEER, .client = WG_NO_PEER };
+	uint8_t *p;
+
+	if (owner == w->number) {
+		path_from_outside(w, t);
+		return;
+	}
+	head.gso_size = t->gso_size;
+	head.csum = (uint8_t)t->csum;
+	head.len = t->len;
+	p = post_reserve(w->post, w->number, owner, POST_TRAIN_FROM_OUTSIDE, sizeof(head) + t->len);
+	if (!p) {
+		path_drop(w, DROP_NO_MEMORY, train_segments(t));
+		return;
+	}
+	memcpy(p, &head, sizeof(head));
+	train_linearize(t, p + sizeof(head), t->len);
+	post_commit(w->post, w->number, owner, sizeof(head) + t->len);
+}
+
+/* A client talks to a port of our own external address that another client has opened. */
+static void hairpin(struct worker *w, struct train *t, uint32_t peer, uint16_t port)
+{
+	enum verdict v;
+
+	if (t->ttl <= 1) {
+		path_drop(w, DROP_ROUTE_TTL, train_segments(t));
+		path_icmp_to_peer(w, t, peer, ICMP_TIME_EXCEEDED, 0, 0);
+		return;
+	}
+	v = nat_outbound(w->nat, t, peer, w->now);
+	if (v == PASS)
+		path_turn_around(w, t, port); /* and on the way in it loses one hop */
+	else
+		path_drop(w, v, train_segments(t));
+}
+
+/* RFC 4787 REQ-9 and, for errors about such packets, RFC 5508 REQ-7; the rest is the host's. */
+static void to_external_address(struct worker *w, struct train *t, uint32_t peer)
+{
+	bool has_ports = t->proto == IPPROTO_NUM_TCP || t->proto == IPPROTO_NUM_UDP;
+	uint16_t quoted = path_quoted_port(t);
+
+	if (has_ports && is_leased(w, nat_protocol_of(t), t->dport))
+		hairpin(w, t, peer, t->dport);
+	else if (quoted != 0 && quotes_leased(w, t, quoted))
+		hairpin(w, t, peer, quoted);
+	else
+		path_to_host(w, t, peer);
+}
+
+/* RFC 4787 REQ-13a: what may be fragmented is.  @t has been translated whole. */
+static void fragments_to_internet(struct worker *w, const struct train *t)
+{
+	size_t mtu = earlier(w->uplink.mtu, sizeof(w->answer));
+	struct fragments f;
+	struct train part;
+	struct cut cut;
+	size_t len;
+
+	cut_start(&cut, t);
+	while ((len = cut_next(&cut, w->scratch, sizeof(w->scratch))) > 0) {
+		uint32_t n = 0;
+
+		fragments_start(&f, w->scratch, len, mtu);
+		while ((len = fragments_next(&f, w->answer)) > 0) {
+			enum verdict v = train_parse(&part, w->answer, len, CSUM_VERIFIED);
+
+			n++;
+			if (v == PASS)
+				v = external_send(w->external, &part);
+			if (v != PASS) {
+				path_drop(w, v, 1);
+				continue;
+			}
+			counter_add(&w->counters.out_external, 1);
+			counter_add(&w->counters.out_external_bytes, len);
+		}
+		counter_add(&w->counters.generated, n - 1); /* one came, n go */
+	}
+}
+
+static void to_internet(struct worker *w, struct train *t, uint32_t peer)
+{
+	uint32_t mtu = w->uplink.mtu;
+	uint32_t segments = train_segments(t);
+	uint32_t bytes = t->len;
+	bool too_big = train_segment_len(t) > mtu;
+	enum verdict v;
+
+	if (!w->uplink.up) {
+		path_drop(w, DROP_EXTERNAL_DOWN, segments);
+		return;
+	}
+	if (too_big && t->dont_fragment) {
+		path_too_big(w, t, peer, WG_NO_PEER, mtu);
+		return;
+	}
+	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))
+		train_clamp_mss(t, (uint16_t)(earlier(w->table->mtu, mtu) - TCP_IP_HEADERS));
+	v = nat_outbound(w->nat, t, peer, w->now);
+	if (v == PASS && too_big) {
+		fragments_to_internet(w, t);
+		return;
+	}
+	if (v == PASS)
+		v = external_send(w->external, t);
+	if (v != PASS) {
+		path_drop(w, v, segments);
+		return;
+	}
+	counter_add(&w->counters.out_external, segments);
+	counter_add(&w->counters.out_external_bytes, bytes);
+}
+
+void path_from_peer(struct worker *w, struct train *t, uint32_t peer)
+{
+	uint32_t dst_peer = allowed_ips_find_ip4(w->table->allowed, t->dst);
+	struct route route = router_from_inside(w->table->router, t, dst_peer);
+
+	switch (route.to) {
+	case ROUTE_NOWHERE:
+		path_drop(w, route.drop, train_segments(t));
+		if (route.answer)
+			path_icmp_to_peer(w, t, peer, route.icmp_type, route.icmp_code, 0);
+		break;
+	case ROUTE_PEER:
+		train_set_ttl(t, (uint8_t)(t->ttl - 1));
+		path_to_peer(w, route.peer, t, peer);
+		break;
+	case ROUTE_GATEWAY:
+		path_to_gateway(w, t, peer);
+		break;
+	case ROUTE_HOST:
+		path_to_host(w, t, peer);
+		break;
+	case ROUTE_EXTERNAL_ADDRESS:
+		to_external_address(w, t, peer);
+		break;
+	case ROUTE_INTERNET:
+		train_set_ttl(t, (uint8_t)(t->ttl - 1));
+		to_internet(w, t, peer);
+		break;
+	}
+}
+
+/*
+ * RFC 6040 section 4.2: congestion that the outer path marked is told to the inner
+ * transport, or the packet is dropped when that would not understand it.
+ */
+static bool ecn_decapsulate(struct train *t, uint8_t outer_tos)
+{
+	uint8_t outer = outer_tos & ECN_MASK;
+	uint8_t inner = t->tos & ECN_MASK;
+
+	if (inner == ECN_NOT)
+		return outer != ECN_CE;
+	if (outer == ECN_CE)
+		train_set_tos(t, t->tos | ECN_CE);
+	else if (outer == ECN_ECT1 && inner == ECN_ECT0)
+		train_set_tos(t, (uint8_t)((t->tos & ~ECN_MASK) | ECN_ECT1));
+	return true;
+}
+
+static void refuse_ip6(struct worker *w, const struct wg_rx *rx)
+{
+	struct addr src = { .family = ADDR_IP6 };
+	size_t len;
+
+	if (rx->len >= 40)
+		memcpy(src.bytes, rx->data + 8, sizeof(src.bytes));
+	if (rx->len < 40 || allowed_ips_find(w->table->allowed, &src) != rx->peer) {
+		path_drop(w, DROP_WG_SOURCE, 1);
+		return;
+	}
+	path_drop(w, DROP_IP6_REFUSED, 1);
+	len = icmp6_refusal(rx->data, rx->len, w->answer);
+	if (len == 0 || len > w->table->mtu)
+		return;
+	counter_add(&w->counters.generated, 1);
+	path_packet_to_peer(w, rx->peer, w->answer, len);
+}
+
+/* One decrypted packet becomes a train at *t.  Returns whether it did. */
+static bool accept_inner(struct worker *w, const struct wg_rx *rx, uint8_t outer_tos,
+			 struct train *t)
+{
+	enum verdict v = rx->verdict;
+
+	if (v == PASS && rx->len == 0) {
+		counter_add(&w->counters.consumed, 1); /* a keepalive */
+		return false;
+	}
+	if (v == PASS && rx->data[0] >> 4 == 6) {
+		refuse_ip6(w, rx);
+		return false;
+	}
+	if (v == PASS)
+		v = train_parse(t, rx->data, rx->len, CSUM_UNCHECKED);
+	if (v == PASS && allowed_ips_find_ip4(w->table->allowed, t->src) != rx->peer)
+		v = DROP_WG_SOURCE;
+	if (v == PASS && !ecn_decapsulate(t, outer_tos))
+		v = DROP_ECN;
+	if (v != PASS)
+		path_drop(w, v, 1);
+	return v == PASS;
+}
+
+/* Packets of one peer, in order: joined to trains, which then walk on. */
+static void forward_run(struct worker *w, size_t n, uint32_t peer)
+{
+	n = trains_join(w->trains, n);
+	for (size_t i = 0; i < n; i++)
+		path_from_peer(w, &w->trains[i], peer);
+}
+
+static void open_batch(struct worker *w, struct wg_rx *rx, size_t n, uint8_t outer_tos)
+{
+	uint32_t peer = WG_NO_PEER;
+	size_t n_trains = 0;
+
+	wg_tunnel_open(w->tunnel, rx, n, w->now);
+	for (size_t i = 0; i < n; i++) {
+		if (n_trains > 0 && rx[i].peer != peer) {
+			forward_run(w, n_trains, peer);
+			n_trains = 0;
+		}
+		peer = rx[i].peer;
+		if (accept_inner(w, &rx[i], outer_tos, &w->trains[n_trains]))
+			n_trains++;
+	}
+	if (n_trains > 0)
+		forward_run(w, n_trains, peer);
+}
+
+/* What the kernel steered here because it was glued to one of ours. */
+static void pass_on(struct worker *w, unsigned int to, const struct udp_rx *rx,
+		    const uint8_t *bytes, uint32_t len)
+{
+	struct post_datagram d = { .from = rx->from, .to = rx->to, .tos = rx->tos, .len = len };
+
+	if (!post_send(w->post, w->number, to, POST_DATAGRAM, &d, sizeof(d), bytes, len))
+		path_drop(w, DROP_NO_MEMORY, 1);
+}
+
+/* Sorts the datagrams of one UDP train: ours to the cipher, the rest to their owners. */
+static void sort_datagrams(struct worker *w, const struct udp_rx *rx)
+{
+	struct wg_rx batch[BATCH_MAX];
+	size_t n = 0;
+
+	for (uint32_t at = 0; at < rx->len; at += rx->segment) {
+		uint32_t len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
+		uint8_t *bytes = rx->data + at;
+		int type = wg_message_type(bytes, len);
+		unsigned int owner;
+
+		counter_add(&w->counters.in_tunnel, 1);
+		if (type == 0) {
+			path_drop(w, DROP_WG_MALFORMED, 1);
+			continue;
+		}
+		owner = type == WG_DATA ? (wg_receiver_index(bytes) % WG_SLOTS) % w->workers
+					: post_handshake(w->workers);
+		if (owner != w->number) {
+			pass_on(w, owner, rx, bytes, len);
+			continue;
+		}
+		batch[n++] = (struct wg_rx){ bytes, len, &rx->from, &rx->to, PASS, WG_NO_PEER };
+		if (n == BATCH_MAX) {
+			open_batch(w, batch, n, rx->tos);
+			n = 0;
+		}
+	}
+	if (n > 0)
+		open_batch(w, batch, n, rx->tos);
+}
+
+void path_datagram(struct worker *w, const struct post_datagram *d, uint8_t *bytes)
+{
+	struct wg_rx rx = { bytes, d->len, &d->from, &d->to, PASS, WG_NO_PEER };
+
+	open_batch(w, &rx, 1, d->tos);
+}
+
+unsigned int path_tunnel_poll(struct worker *w)
+{
+	struct udp_rx rx[UDP_RX_BATCH];
+	size_t n = udp_recv(w->udp, rx, UDP_RX_BATCH);
+
+	for (size_t i = 0; i < n; i++)
+		sort_datagrams(w, &rx[i]);
+	return n == UDP_RX_BATCH ? WORKER_UDP : 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * path.h - the inside of a worker: the steps of a packet's walk (private to engine/)
+ *
+ * worker.c      the round, messages, timers: the table of contents
+ * from_tunnel.c datagrams -> decrypted -> joined -> routed -> translated -> out
+ * from_outside.c trains of the external interface and of the adapter, towards a peer
+ * to_peer.c     cut -> gathered -> encrypted -> one UDP_SEGMENT send; what waits for a session
+ * local.c       what is addressed to us: ping, DNS, the host; ICMP answers
+ */
+#ifndef CULVERT_ENGINE_PATH_H
+#define CULVERT_ENGINE_PATH_H
+
+#include "engine/loopback.h"
+#include "engine/staging.h"
+#include "engine/worker.h"
+#include "io/loop.h"
+
+/* A sender, where a peer's number is expected: the gateway host, by the adapter or loopback.h. */
+#define FROM_HOST (WG_NO_PEER - 1)
+
+#define OUTBOX_BYTES    65536
+#define OUTBOX_MESSAGES 64 /* UDP_SEGMENT's limit on Linux 6.1 */
+
+/* Messages for one peer that will go as one train: equal lengths, but for the last. */
+struct outbox {
+	uint32_t peer; /* WG_NO_PEER: empty */
+	uint8_t tos;   /* outer: ECN alone */
+	size_t n;
+	uint32_t used;    /* bytes in data */
+	uint32_t segment; /* length of the first message */
+	struct wg_tx tx[OUTBOX_MESSAGES];
+	uint8_t data[OUTBOX_BYTES];
+};
+
+/* ICMP errors that we may still send: RFC 1812 section 4.3.2.8 wants a limit. */
+struct icmp_budget {
+	uint32_t tokens;
+	uint64_t refilled; /* ns */
+};
+
+struct worker {
+	unsigned int number;
+	unsigned int workers;
+	struct post *post;
+	struct udp *udp;
+	struct external *external;
+	struct tun *tun;
+	bool has_adapter;
+	struct loopback *loopback;
+	struct dns_proxy *dns;
+	const struct table *table;
+	struct rng *rng;
+	struct wg_tunnel *tunnel;
+	struct nat *nat;
+	struct uplink uplink;
+	uint64_t now; /* of this round */
+	bool stopped;
+
+	uint64_t leased[N_NAT_PROTOCOLS][1024 / 64]; /* every shard's blocks, a bit each */
+	uint64_t lease_ask_after[N_NAT_PROTOCOLS];   /* ns */
+	const struct table *unacknowledged;          /* main's ring was full; NULL: none */
+
+	struct staging *staging;
+	struct icmp_budget icmp;
+	struct outbox outbox;
+	struct train trains[BATCH_MAX];
+	uint8_t scratch[TRAIN_LEN_MAX + 1]; /* one whole packet: crossings, fragments, answers */
+	uint8_t answer[2048];               /* ICMP and DNS answers */
+
+	struct path_counters counters;
+	struct nat_gauges gauges[N_NAT_PROTOCOLS];
+	uint64_t external_drops[N_VERDICTS]; /* external_recv() and tun_recv() add here */
+};
+
+static inline void path_drop(struct worker *w, enum verdict reason, uint32_t packets)
+{
+	counter_add(&w->counters.drops[reason], packets);
+}
+
+/* from_tunnel.c */
+unsigned int path_tunnel_poll(struct worker *w);
+void path_datagram(struct worker *w, const struct post_datagram *d, uint8_t *bytes);
+
+/** path_from_peer() - a train that peer @peer sent: routed, translated, gone.
+ *  Context, as for all below: the worker; @t may be changed. */
+void path_from_peer(struct worker *w, struct train *t, uint32_t peer);
+
+/** path_turn_around() - a translated train for our own external address, to the worker whose shard
+ *  has @port */
+void path_turn_around(struct worker *w, struct train *t, uint16_t port);
+
+/** path_quoted_port() - the source port of the TCP segment or datagram that the ICMP error @t
+ *  is about; 0 if it is no such error */
+uint16_t path_quoted_port(const struct train *t);
+
+/* from_outside.c */
+unsigned int path_external_poll(struct worker *w);
+unsigned int path_tun_poll(struct worker *w);
+unsigned int path_loopback_poll(struct worker *w);
+
+/** path_from_outside() - a train for our external address: translated back and to its peer */
+void path_from_outside(struct worker *w, struct train *t);
+
+/* to_peer.c */
+/** path_to_peer() - into the tunnel of @peer, whichever worker owns it
+ *  @client: who is told by ICMP when it is too big: the peer it came from, FROM_HOST, or
+ *  WG_NO_PEER: its source on the outside */
+void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32_t client);
+
+/** path_packet_to_peer() - one whole packet of either version that fits the tunnel */
+void path_packet_to_peer(struct worker *w, uint32_t peer, const uint8_t *packet, size_t len);
+void path_flush(struct worker *w);
+void path_tunnel_events(struct worker *w);
+void path_session(struct worker *w, struct post_session *s);
+void path_staged_purge(struct worker *w, uint32_t peer, enum verdict reason);
+
+/* local.c */
+/** path_to_gateway() - for 10.66.77.1: answered here, or the host's */
+void path_to_gateway(struct worker *w, struct train *t, uint32_t peer);
+
+/** path_to_host() - for an address of the gateway host, by the adapter */
+void path_to_host(struct worker *w, struct train *t, uint32_t peer);
+void path_host_deliver(struct worker *w, struct train *t, uint32_t client);
+
+/** path_icmp_to_peer() - tells @peer why @about went nowhere, within the limit */
+void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t peer, uint8_t type,
+		       uint8_t code, uint16_t mtu);
+
+/** path_too_big() - DROP_TOO_BIG and fragmentation-needed to whoever sent @about
+ *  @client: as path_to_peer(); @peer: whom it was for, if @client is WG_NO_PEER */
+void path_too_big(struct worker *w, const struct train *about, uint32_t client, uint32_t peer,
+		  uint32_t mtu);
+void path_dns_answers(struct worker *w);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reload.c - what changes while the gateway runs: the file, wg(8), the uplink, ports, memory of peers
+ */
+#include "engine/gateway_main.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/log.h"
+#include "io/file.h"
+
+#define STATE_DIRECTORY "/var/lib/culvert"
+#define LOGGED_MAX      20 /* complaints of one file; the rest is counted */
+
+static void log_messages(const char *path, const struct config_messages *messages)
+{
+	size_t shown = messages->n < LOGGED_MAX ? messages->n : LOGGED_MAX;
+
+	for (size_t i = 0; i < shown; i++) {
+		const struct config_message *m = &messages->items[i];
+
+		log_line(m->error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "%s:%u: %s", path, m->line,
+			 m->text);
+	}
+	if (shown < messages->n)
+		log_notice("%s: and %zu more: see culvert check", path, messages->n - shown);
+}
+
+int gateway_read_config(const char *path, struct config **ret)
+{
+	struct config_messages messages;
+	char *text;
+	size_t len;
+	int r = file_read(path, &text, &len);
+
+	if (r < 0) {
+		log_error("can't read %s: %s%s", path, strerror(-r),
+			  r == -ENOENT ? "; `culvert init` makes one" : "");
+		return r == -EINVAL ? -EIO : r;
+	}
+	r = config_parse(text, len, ret, &messages);
+	log_messages(path, &messages);
+	config_messages_done(&messages);
+	file_text_free(text, len);
+	if (r >= 0 && config_gateway(*ret).addr.family == ADDR_NONE) {
+		log_error("%s: [Interface] has no IPv4 Address: want one like 10.66.77.1/24", path);
+		*ret = config_free(*ret);
+		r = -EINVAL;
+	}
+	return r;
+}
+
+/* What only a new start can change keeps its old value, and is named. */
+static void keep_fixed(struct config *new, const struct config *old)
+{
+	struct prefix a = config_gateway(new);
+	struct prefix b = config_gateway(old);
+	bool same_address = a.len == b.len && addr_equal(&a.addr, &b.addr);
+
+	if (new->listen_port != old->listen_port)
+		log_notice("ListenPort changes at the next start");
+	if (new->fwmark != old->fwmark)
+		log_notice("FwMark changes at the next start");
+	if (strcmp(new->interface, old->interface) != 0)
+		log_notice("the external interface changes at the next start");
+	if (new->workers != old->workers)
+		log_notice("Workers changes at the next start");
+	if (sodium_memcmp(new->private_key, old->private_key, CONFIG_KEY_LEN) != 0)
+		log_notice("PrivateKey changes at the next start");
+	if (!same_address)
+		log_notice("Address changes at the next start");
+	if (new->mtu != old->mtu)
+		log_notice("MTU changes at the next start");
+	if (new->dns != old->dns)
+		log_notice("[Dns] Enabled changes at the next start");
+	new->listen_port = old->listen_port;
+	new->fwmark = old->fwmark;
+	memcpy(new->interface, old->interface, sizeof(new->interface));
+	new->workers = old->workers;
+	memcpy(new->private_key, old->private_key, CONFIG_KEY_LEN);
+	memcpy(new->addresses, old->addresses, sizeof(new->addresses));
+	new->n_addresses = old->n_addresses;
+	new->mtu = old->mtu;
+	new->dns = old->dns;
+}
+
+int gateway_reload(struct gateway *g, char *complaint)
+{
+	struct config *config;
+	int r = gateway_read_config(g->path, &config);
+
+	if (r < 0) {
+		snprintf(complaint, 512, "%s is wrong: `culvert check %s` says where", g->path,
+			 g->path);
+		return r;
+	}
+	keep_fixed(config, g->config);
+	r = roster_load(g->roster, config, complaint);
+	if (r >= 0 && g->dns)
+		r = dns_proxy_reload(g->dns, config, complaint);
+	if (r < 0) {
+		/* The roster may hold the new peers already: they are right, the rest is not. */
+		(void)roster_load(g->roster, g->config, (char[256]){ 0 });
+		config_free(config);
+		return r;
+	}
+	roster_publish(g->roster);
+	config_free(g->config);
+	g->config = config;
+	log_notice("configuration reloaded: %zu peers", config->n_peers);
+	return 0;
+}
+
+static void set_address(struct gateway *g, uint32_t from, uint32_t to)
+{
+	char before[ADDR_TEXT_MAX];
+	char after[ADDR_TEXT_MAX];
+	struct addr a = addr_ip4(from);
+	struct addr b = addr_ip4(to);
+	int r;
+
+	if (to == 0)
+		log_warning("external interface %s has lost its address %s: clients wait for "
+			    "another",
+			    g->uplink.name, addr_format(&a, before));
+	else
+		log_notice(
+			"external address is %s now (was %s): connections of the old address end",
+			addr_format(&b, after), from ? addr_format(&a, before) : "none");
+	r = leases_set_address(g->leases, to, g->uplink.ifindex);
+	if (r < 0)
+		log_error("can't lease external ports of the new address: %s", strerror(-r));
+}
+
+void gateway_uplink_changed(struct gateway *g)
+{
+	struct post_uplink body = { .uplink = *uplink_get(g->watch) };
+	uint32_t before = g->uplink.address;
+	bool moved = body.uplink.address != before;
+	bool went_down = g->uplink.up && !body.uplink.up;
+	char complaint[256];
+
+	if (went_down)
+		log_warning("external interface %s is down", g->uplink.name);
+	else if (!g->uplink.up && body.uplink.up)
+		log_notice("external interface %s is up", body.uplink.name);
+	g->uplink = body.uplink;
+	for (unsigned int i = 0; i < g->workers; i++)
+		post_insist(g->post, post_main(g->workers), i, POST_UPLINK, &body, sizeof(body));
+	if (moved)
+		set_address(g, before, body.uplink.address);
+	if (!moved && memcmp(&g->host, uplink_host_get(g->watch), sizeof(g->host)) == 0)
+		return;
+	g->host = *uplink_host_get(g->watch);
+	if (roster_rebuild(g->roster, complaint) < 0)
+		log_error("%s", complaint);
+	else
+		roster_publish(g->roster);
+}
+
+void gateway_lease_wanted(struct gateway *g, unsigned int worker, enum nat_protocol protocol)
+{
+	int r = leases_wanted(g->leases, worker, protocol);
+
+	if (r >= 0) {
+		g->ports_short = false;
+		return;
+	}
+	if (g->ports_short || g->uplink.address == 0)
+		return; /* said already */
+	g->ports_short = true;
+	log_warning("external %s ports run short (%s): new connections may be refused",
+		    protocol == NAT_TCP ? "TCP" : "UDP",
+		    r == -EMFILE   ? "file descriptors are exhausted: raise the limit"
+		    : r == -ENOSPC ? "all are leased: add addresses"
+				   : strerror(-r));
+}
+
+/* ---- wg(8) ---------------------------------------------------------------- */
+
+static char *uapi_get(struct gateway *g)
+{
+	const struct table *t = roster_table(g->roster);
+	struct uapi_peer *peers = calloc(t->n_slots + 1, sizeof(*peers));
+	struct uapi_device device = {
+		.listen_port = udp_port(g->udp[0]),
+		.fwmark = g->config->fwmark,
+		.peers = peers,
+	};
+	char *text;
+
+	if (!peers)
+		return NULL;
+	memcpy(device.private_key, g->config->private_key, sizeof(device.private_key));
+	for (uint32_t i = 0; i < t->n_slots; i++) {
+		const struct table_peer *p = &t->peers[i];
+		struct uapi_peer *out = &peers[device.n_peers];
+
+		if (!p->used)
+			continue;
+		memcpy(out->public_key, p->public_key, sizeof(out->public_key));
+		memcpy(out->preshared_key, p->preshared_key, sizeof(out->preshared_key));
+		out->endpoint = roster_endpoint(g->roster, i);
+		out->last_handshake_s = gateway_handshake_time(g, i);
+		out->rx_bytes = counter_get(&gateway_peer_stats(g, i)->rx_bytes);
+		out->tx_bytes = counter_get(&gateway_peer_stats(g, i)->tx_bytes);
+		out->keepalive = p->keepalive;
+		out->allowed = p->allowed;
+		out->n_allowed = p->n_allowed;
+		device.n_peers++;
+	}
+	text = uapi_format_get(&device);
+	sodium_memzero(&device, sizeof(device));
+	sodium_memzero(peers, (t->n_slots + 1) * sizeof(*peers));
+	free(peers);
+	return text;
+}
+
+/* The port, the key and the mark belong to the file: wg(8) is told so by EOPNOTSUPP. */
+static bool only_peers(const struct gateway *g, const struct uapi_set *set)
+{
+	return (!set->has_private_key ||
+		sodium_memcmp(set->private_key, g->config->private_key, 32) == 0) &&
+	       (!set->has_listen_port || set->listen_port == udp_port(g->udp[0])) &&
+	       (!set->has_fwmark || set->fwmark == g->config->fwmark);
+}
+
+static char *uapi_set(struct gateway *g, const char *text, size_t len)
+{
+	struct uapi_set set;
+	char complaint[256];
+	char *answer = NULL;
+	int r = uapi_parse_set(text, len, &set);
+
+	if (r >= 0) {
+		r = only_peers(g, &set) ? roster_set(g->roster, &set, complaint) : -EOPNOTSUPP;
+		uapi_set_done(&set);
+	}
+	if (r >= 0)
+		roster_publish(g->roster);
+	return asprintf(&answer, "errno=%d\n\n", -r) < 0 ? NULL : answer;
+}
+
+void gateway_uapi_call(struct gateway *g, const struct control_call *call, uint64_t now)
+{
+	static const char get[] = "get=1";
+	static const char set[] = "set=1\n";
+	char *answer = NULL;
+
+	if (call->owner && call->len >= strlen(get) && memcmp(call->text, get, strlen(get)) == 0)
+		answer = uapi_get(g);
+	else if (call->owner && call->len >= strlen(set) &&
+		 memcmp(call->text, set, strlen(set)) == 0)
+		answer = uapi_set(g, call->text + strlen(set), call->len - strlen(set));
+	control_server_answer(g->uapi, call->id, answer, answer ? strlen(answer) : 0, now);
+}
+
+/* ---- memory of peers ------------------------------------------------------- */
+
+/* Beside the system's other state where we may write, else beside the configuration. */
+static void choose_state_path(struct gateway *g)
+{
+	const char *real = control_server_config_path(g->control);
+	const char *slash = strrchr(real, '/');
+	const char *base = slash ? slash + 1 : real;
+	const char *directory = getenv("STATE_DIRECTORY");
+	size_t n = strlen(base);
+
+	if (n > 5 && strcmp(base + n - 5, ".conf") == 0)
+		n -= 5;
+	if (!directory && access(STATE_DIRECTORY, W_OK) == 0)
+		directory = STATE_DIRECTORY;
+	if (directory)
+		snprintf(g->state_path, sizeof(g->state_path), "%s/%.*s.state", directory, (int)n,
+			 base);
+	else
+		snprintf(g->state_path, sizeof(g->state_path), "%.*s/.%.*s.state",
+			 slash ? (int)(slash - real) : 1, slash ? real : ".", (int)n, base);
+}
+
+void gateway_state_load(struct gateway *g)
+{
+	char *text;
+	size_t len;
+
+	choose_state_path(g);
+	if (file_read(g->state_path, &text, &len) < 0)
+		return; /* the first start */
+	roster_restore(g->roster, text, len, loop_wall() / NS_PER_S);
+	file_text_free(text, len);
+}
+
+void gateway_state_save(struct gateway *g)
+{
+	char *text = roster_state(g->roster, gateway_handshake_time, g);
+	struct file_edit edit;
+	int r;
+
+	if (!text)
+		return;
+	r = file_edit_begin(g->state_path, &edit);
+	if (r == -ENOENT) {
+		r = file_create(g->state_path, text, strlen(text), 0600);
+	} else if (r >= 0) {
+		r = file_edit_commit(&edit, text, strlen(text));
+		file_edit_done(&edit);
+	}
+	if (r < 0)
+		log_debug("can't write %s: %s", g->state_path, strerror(-r));
+	free(text);
+}

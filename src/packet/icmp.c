@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "packet/icmp.h"
+
+#include <string.h>
+
+#include "base/wire.h"
+#include "packet/checksum.h"
+
+#define IP4_LEN  20
+#define ICMP_LEN 8
+#define IP6_LEN  40
+#define OUR_TTL  64
+
+#define TOS_INTERNETWORK_CONTROL 0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
+
+#define IP6_MTU_MIN            1280 /* RFC 4443 section 2.4(c): an error never exceeds it */
+#define ICMP6_PROTO            58
+#define ICMP6_DST_UNREACHABLE  1
+#define ICMP6_ADMIN_PROHIBITED 1
+
+/* RFC 1122 section 3.2.2: an error message never causes another. */
+static bool is_icmp_error(const struct train *t)
+{
+	const uint8_t *icmp = train_l4(t);
+
+	if (t->proto != IPPROTO_NUM_ICMP)
+		return false;
+	switch (icmp[0]) {
+	case ICMP_ECHO_REPLY:
+	case ICMP_ECHO:
+	case 9: /* router advertisement and solicitation, timestamp, information, mask */
+	case 10:
+	case 13:
+	case 14:
+	case 15:
+	case 16:
+	case 17:
+	case 18:
+		return false;
+	default: /* errors, and what nobody has defined */
+		return true;
+	}
+}
+
+/* An address that one host can have and be sent an answer to. */
+static bool is_host(uint32_t a)
+{
+	return a >> 24 != 0 && a >> 24 != 127 && a < 0xe0000000;
+}
+
+static bool may_answer(const struct train *about)
+{
+	return about->frag_offset == 0 && is_host(about->src) && is_host(about->dst) &&
+	       !is_icmp_error(about);
+}
+
+/* A plain IPv4 header with its checksum; identification 0, as nothing fragments it (RFC 6864). */
+static void write_ip4(uint8_t *out, uint8_t tos, uint16_t len, uint32_t src, uint32_t dst)
+{
+	memset(out, 0, IP4_LEN);
+	out[0] = 0x45;
+	out[1] = tos;
+	store_be16(out + 2, len);
+	out[6] = 0x40; /* DF */
+	out[8] = OUR_TTL;
+	out[9] = IPPROTO_NUM_ICMP;
+	store_be32(out + 12, src);
+	store_be32(out + 16, dst);
+	store_be16(out + 10, (uint16_t)~checksum_fold(checksum_add(0, out, IP4_LEN)));
+}
+
+/* The first @room bytes of the first segment.  Return: bytes written. */
+static size_t quote(const struct train *t, uint8_t *out, size_t room)
+{
+	uint8_t segment[TRAIN_LEN_MAX];
+	struct cut cut;
+	size_t n;
+
+	cut_start(&cut, t);
+	n = cut_next(&cut, segment, sizeof(segment));
+	if (n > room)
+		n = room;
+	memcpy(out, segment, n);
+	return n;
+}
+
+size_t icmp_error(const struct train *about, uint8_t type, uint8_t code, uint16_t mtu,
+		  uint32_t from, uint8_t *out)
+{
+	uint8_t *icmp = out + IP4_LEN;
+	size_t len;
+
+	if (!may_answer(about))
+		return 0;
+	len = ICMP_LEN + quote(about, icmp + ICMP_LEN, ICMP_ERROR_MAX - IP4_LEN - ICMP_LEN);
+	memset(icmp, 0, ICMP_LEN);
+	icmp[0] = type;
+	icmp[1] = code;
+	store_be16(icmp + 6, mtu);
+	store_be16(icmp + 2, (uint16_t)~checksum_fold(checksum_add(0, icmp, len)));
+	write_ip4(out, TOS_INTERNETWORK_CONTROL, (uint16_t)(IP4_LEN + len), from, about->src);
+	return IP4_LEN + len;
+}
+
+enum verdict icmp_echo_reply(struct train *t)
+{
+	uint8_t *icmp = train_l4(t);
+	uint32_t asked = t->dst;
+
+	if (t->proto != IPPROTO_NUM_ICMP || train_is_fragment(t) || icmp[0] != ICMP_ECHO ||
+	    !is_host(t->src) || !is_host(t->dst))
+		return DROP_NAT_ICMP_TYPE;
+	if (train_verify(t) != PASS)
+		return DROP_L4_CHECKSUM;
+	icmp[0] = ICMP_ECHO_REPLY;
+	store_be16(icmp + 2, checksum_adjust16(load_be16(icmp + 2), ICMP_ECHO << 8, 0));
+	train_set_dst(t, t->src);
+	train_set_src(t, asked);
+	train_set_ttl(t, OUR_TTL);
+	return PASS;
+}
+
+/*
+ * Walks the extension headers of @len bytes to the upper layer (RFC 8200 section 4).
+ * Return: its protocol and *offset, or -1 when it is out of reach: a later fragment, a cut chain.
+ */
+static int ip6_upper_layer(const uint8_t *packet, size_t len, size_t *offset)
+{
+	uint8_t next = packet[6];
+	size_t at = IP6_LEN;
+
+	for (;;) {
+		size_t n;
+
+		switch (next) {
+		case 0:  /* hop-by-hop options */
+		case 43: /* routing */
+		case 60: /* destination options */
+			n = at + 2 <= len ? (packet[at + 1] + 1u) * 8 : 8;
+			break;
+		case 51: /* authentication, RFC 4302 section 2.2 */
+			n = at + 2 <= len ? (packet[at + 1] + 2u) * 4 : 8;
+			break;
+		case 44: /* fragment */
+			n = 8;
+			if (at + n <= len && load_be16(packet + at + 2) >> 3 != 0)
+				return -1;
+			break;
+		default:
+			*offset = at;
+			return next;
+		}
+		if (at + n > len)
+			return -1;
+		next = packet[at];
+		at += n;
+	}
+}
+
+/* An address that one other host can have: not multicast, unspecified or loopback. */
+static bool ip6_is_host(const uint8_t *a)
+{
+	static const uint8_t zero[15];
+
+	return a[0] != 0xff && (memcmp(a, zero, 15) != 0 || a[15] > 1);
+}
+
+/* RFC 4443 section 2.4(e): what no error may be sent about. */
+static bool ip6_may_answer(const uint8_t *packet, size_t len)
+{
+	size_t offset;
+	int upper;
+
+	if (!ip6_is_host(packet + 8) || !ip6_is_host(packet + 24))
+		return false;
+	upper = ip6_upper_layer(packet, len, &offset);
+	if (upper == ICMP6_PROTO) /* informational messages have the high bit */
+		return offset < len && packet[offset] & 0x80;
+	return upper >= 0;
+}
+
+size_t icmp6_refusal(const uint8_t *packet, size_t len, uint8_t *out)
+{
+	uint8_t *icmp = out + IP6_LEN;
+	size_t quoted;
+	uint64_t sum;
+
+	if (len < IP6_LEN || packet[0] >> 4 != 6)
+		return 0;
+	/* What exceeds the payload length is padding of the tunnel. */
+	quoted = IP6_LEN + load_be16(packet + 4);
+	if (quoted > len || !ip6_may_answer(packet, quoted))
+		return 0;
+	if (quoted > IP6_MTU_MIN - IP6_LEN - ICMP_LEN)
+		quoted = IP6_MTU_MIN - IP6_LEN - ICMP_LEN;
+
+	memset(out, 0, IP6_LEN + ICMP_LEN);
+	out[0] = 0x60;
+	store_be16(out + 4, (uint16_t)(ICMP_LEN + quoted));
+	out[6] = ICMP6_PROTO;
+	out[7] = OUR_TTL;
+	memcpy(out + 8, packet + 24, 16);
+	memcpy(out + 24, packet + 8, 16);
+	icmp[0] = ICMP6_DST_UNREACHABLE;
+	icmp[1] = ICMP6_ADMIN_PROHIBITED;
+	memcpy(icmp + ICMP_LEN, packet, quoted);
+	/* RFC 8200 section 8.1: both addresses, the length, the protocol. */
+	sum = checksum_add(ICMP_LEN + quoted + ICMP6_PROTO, out + 8, 32);
+	sum = checksum_add(sum, icmp, ICMP_LEN + quoted);
+	store_be16(icmp + 2, (uint16_t)~checksum_fold(sum));
+	return IP6_LEN + ICMP_LEN + quoted;
+}
