@@ -225,8 +225,7 @@ static void receive(struct worker *w, const struct post_message *m)
 	}
 	case POST_TABLE:
 		apply_table(w, ((const struct post_table *)(const void *)m->body)->table);
-		w->unacknowledged = w->table;
-		acknowledge(w);
+		w->unacknowledged = w->table; /* told at the end of the round */
 		break;
 	case POST_EXTERNAL:
 		take_external(w, ((const struct post_external *)(const void *)m->body)->external);
