@@ -213,8 +213,7 @@ static void receive(struct worker *w, const struct post_message *m)
 	}
 	case POST_TABLE:
 		apply_table(w, ((const struct post_table *)(const void *)m->body)->table);
-		w->unacknowledged = w->table;
-		acknowledge(w);
+		w->unacknowledged = w->table; /* told at the end of the round */
 		break;
 	case POST_UPLINK:
 		apply_uplink(w, &((const struct post_uplink *)(const void *)m->body)->uplink);

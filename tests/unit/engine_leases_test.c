@@ -72,6 +72,15 @@ static bool is_open(enum nat_protocol protocol, uint16_t first)
 	return wire_filter.blocks[protocol][first / 64 / 64] >> (first / 64 % 64) & 1;
 }
 
+static unsigned int open_blocks(enum nat_protocol protocol)
+{
+	unsigned int n = 0;
+
+	for (uint32_t port = 0; port < 65536; port += NAT_BLOCK_PORTS)
+		n += is_open(protocol, (uint16_t)port);
+	return n;
+}
+
 static void every_worker_gets_its_first_blocks_and_knows_of_the_others(void **state)
 {
 	(void)state;
@@ -158,7 +167,10 @@ static void a_filter_that_fails_leaves_no_block_leased(void **state)
 	assert_int_equal(leases_wanted(leases, 1, NAT_TCP), -EPERM);
 	assert_int_equal(read_post(1).leased, 0);
 	assert_int_equal(leases_counts(leases, NAT_TCP).leased, WORKERS * 4 * 64);
+	assert_int_equal(leases_wanted(leases, 1, NAT_UDP), 0);
+	assert_int_equal(open_blocks(NAT_TCP), WORKERS * 4);
 	assert_int_equal(leases_wanted(leases, 1, NAT_TCP), 0);
+	assert_int_equal(open_blocks(NAT_TCP), WORKERS * 4 + 4);
 }
 
 int main(void)
