@@ -67,7 +67,7 @@ struct dns_relay {
 	struct waiting *askers;
 	uint32_t *query_buckets;
 	uint32_t *stream_buckets;
-	uint32_t free_query; /* used before */
+	uint32_t free_query;  /* used before */
 	uint32_t fresh_query; /* from here on never used: not resident yet */
 	uint32_t free_asker;
 	struct deadlines *deadlines;

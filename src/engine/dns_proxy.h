@@ -78,6 +78,8 @@ void dns_proxy_answer_done(struct dns_proxy *p, unsigned int worker);
  *
  * The engine translates 10.66.77.1:53 to the port that is returned, so that no
  * privileged port is needed and a resolver of the host on port 53 does not collide.
+ * If @from is one address, a translator is taken to be there with all clients behind it:
+ * limits per address then hold for each connection.  At most 4 listeners.
  * Context: main thread, before traffic starts.
  * Return: the port (host order), or -errno.
  */

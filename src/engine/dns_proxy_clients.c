@@ -24,7 +24,7 @@ void dns_proxy_listener_add(struct dns_proxy *p, int fd, const struct prefix *fr
 		dns_socket_close(fd);
 		return;
 	}
-	*l = (struct dns_listener){ .fd = fd, .from = *from };
+	*l = (struct dns_listener){ .fd = fd, .from = *from, .translator = from->len == 32 };
 	prefix_mask(&l->from);
 	p->n_listeners++;
 }
@@ -50,15 +50,37 @@ static void client_close(struct dns_proxy *p, uint32_t i)
 	loop_remove(p->loop, dns_stream_fd(c->stream));
 	c->stream = dns_stream_free(c->stream);
 	deadlines_set(p->client_deadlines, i, NEVER);
-	p->n_clients--;
 }
 
-static void client_new(struct dns_proxy *p, int fd, uint32_t src, uint64_t now)
+/* Closes the connection that has asked nothing for longest.  Return: its place, or UINT32_MAX. */
+static uint32_t evict_idle(struct dns_proxy *p)
+{
+	uint32_t idle = UINT32_MAX;
+	uint64_t soonest = NEVER;
+
+	for (uint32_t i = 0; i < DNS_CLIENTS_MAX; i++) {
+		uint64_t when = deadlines_get(p->client_deadlines, i);
+
+		if (p->clients[i].in_flight > 0 || when >= soonest)
+			continue;
+		soonest = when;
+		idle = i;
+	}
+	if (idle != UINT32_MAX)
+		client_close(p, idle);
+	return idle;
+}
+
+static void client_new(struct dns_proxy *p, const struct dns_listener *l, int fd, uint32_t src,
+		       uint64_t now)
 {
 	struct dns_stream *stream;
 	uint32_t i;
+	uint32_t n = connections_of(p, src, &i);
 
-	if (connections_of(p, src, &i) >= DNS_CLIENTS_EACH || i == UINT32_MAX) {
+	if (n < DNS_CLIENTS_EACH && i == UINT32_MAX)
+		i = evict_idle(p);
+	if (n >= DNS_CLIENTS_EACH || i == UINT32_MAX) {
 		dns_socket_close(fd);
 		counter_add(&p->overload, 1);
 		return;
@@ -72,10 +94,9 @@ static void client_new(struct dns_proxy *p, int fd, uint32_t src, uint64_t now)
 	p->clients[i] = (struct dns_tcp_client){
 		.stream = stream,
 		.interest = LOOP_READ,
-		.src = src,
+		.src = l->translator ? i : src, /* 0.0.0.i is nobody's address */
 		.serial = ++p->serial,
 	};
-	p->n_clients++;
 	deadlines_set(p->client_deadlines, i, now + CLIENT_IDLE);
 }
 
@@ -120,7 +141,7 @@ void dns_proxy_listener_ready(struct dns_proxy *p, uint32_t index, uint64_t now)
 		if (fd < 0)
 			continue; /* a connection that ended before it was accepted */
 		if (prefix_contains_ip4(&l->from, src))
-			client_new(p, fd, src, now);
+			client_new(p, l, fd, src, now);
 		else
 			dns_socket_close(fd);
 	}

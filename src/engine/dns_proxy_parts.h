@@ -69,7 +69,7 @@ struct dns_link {
 struct dns_tcp_client {
 	struct dns_stream *stream; /* NULL: free */
 	unsigned int interest;
-	uint32_t src;
+	uint32_t src;    /* whose limits it counts against */
 	uint64_t serial; /* tells it from the next one in this place */
 	uint32_t in_flight;
 	bool slow; /* it does not read its answers: about to be closed */
@@ -78,7 +78,8 @@ struct dns_tcp_client {
 struct dns_listener {
 	int fd;
 	struct prefix from;
-	bool paused; /* no descriptor was left for a connection */
+	bool translator; /* one address with many clients behind it */
+	bool paused;     /* no descriptor was left for a connection */
 };
 
 struct dns_upstream_counters {
@@ -116,7 +117,6 @@ struct dns_proxy {
 	size_t n_listeners;
 	uint64_t listeners_resume_at;
 	struct dns_tcp_client clients[DNS_CLIENTS_MAX];
-	uint32_t n_clients;
 	struct deadlines *client_deadlines;
 	uint64_t serial;
 	bool stopping;

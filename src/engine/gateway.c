@@ -53,6 +53,7 @@ static void receive(struct gateway *g, const struct post_message *m, uint64_t no
 	case POST_SESSION:
 	case POST_HANDSHAKE_FAILED:
 	case POST_INITIATE:
+	case POST_EXTERNAL:
 	case POST_UPLINK:
 	case POST_LEASE:
 	case POST_TRIM:

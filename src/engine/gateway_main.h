@@ -61,6 +61,7 @@ struct gateway {
 	struct post *post;
 	struct udp *udp[1 + WORKERS_MAX];
 	struct external *external[WORKERS_MAX];
+	bool offload_external;     /* as the self-test found */
 	struct tun *tun;           /* NULL: no adapter */
 	struct loopback *loopback; /* instead of it, for DNS over TCP; else NULL */
 	struct dns_proxy *dns;

@@ -230,6 +230,7 @@ static void receive(struct handshake *h, const struct post_message *m)
 	case POST_TRAIN_TO_HOST:
 	case POST_SESSION:
 	case POST_HANDSHAKE_FAILED:
+	case POST_EXTERNAL:
 	case POST_UPLINK:
 	case POST_LEASE:
 	case POST_TRIM:

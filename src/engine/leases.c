@@ -101,7 +101,7 @@ int leases_set_address(struct leases *l, uint32_t address, int ifindex)
 
 	l->ports = ports_free(l->ports);
 	l->address = address;
-	memset(&l->filter, 0, sizeof(l->filter));
+	l->filter = (struct external_ports){ .address = address };
 	pass_all_icmp(l);
 	r = external_set_ports(l->external, l->workers, &l->filter);
 	if (r < 0 || address == 0)

@@ -36,7 +36,7 @@ static struct uplink loopback_link(void)
 
 static int lease(struct loopback *l)
 {
-	struct external_ports filter = { .blocks = { { 0 } } };
+	struct external_ports filter = { .address = LOOPBACK_SOURCE };
 	int r = 0;
 
 	for (unsigned int i = 0; i < BLOCKS && r >= 0; i++) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "io/random.h"
 #include "io/sandbox.h"
+#include "io/selftest.h"
 
 #define WORKERS_DEFAULT_MAX 8u
 #define PEERS_MAX_LEAST     4096u
@@ -166,6 +167,30 @@ static int open_external(struct gateway *g)
 	return r;
 }
 
+/* A kernel that cuts trains wrongly gets single packets. */
+static void test_offloads(struct gateway *g)
+{
+	struct selftest_result result;
+	int r = selftest_offloads(&result);
+
+	g->offload_external = r < 0 || result.external;
+	if (r < 0) {
+		log_notice("offloads could not be tested (%s): they stay on", strerror(-r));
+		return;
+	}
+	if (result.finding)
+		log_warning(
+			"this kernel handles packet trains wrongly (%s): sending single packets "
+			"%s%s%s, slower but right",
+			result.finding, result.external ? "" : "to the internet",
+			result.external || result.tunnel ? "" : " and ",
+			result.tunnel ? "" : "into the tunnel");
+	for (unsigned int i = 0; i < g->workers; i++)
+		external_set_offload(g->external[i], result.external);
+	for (unsigned int i = 0; i <= g->workers; i++)
+		udp_set_offload(g->udp[i], result.tunnel);
+}
+
 /* Without the adapter everything works but the host's own services. */
 static void open_adapter(struct gateway *g)
 {
@@ -263,6 +288,7 @@ int gateway_open_path(struct gateway *g)
 		r = open_external(g);
 	if (r < 0)
 		return r;
+	test_offloads(g);
 	open_adapter(g);
 	return open_leases(g);
 }

@@ -42,6 +42,7 @@ struct icmp_budget {
 struct worker {
 	unsigned int number;
 	unsigned int workers;
+	struct loop *loop; /* NULL in a replay */
 	struct post *post;
 	struct udp *udp;
 	struct external *external;

@@ -20,6 +20,7 @@
 #include "nat/nat.h"
 #include "wireguard/wireguard.h"
 
+struct external;
 struct table;
 
 enum post_kind {
@@ -39,9 +40,10 @@ enum post_kind {
 	/* main to all */
 	POST_TABLE, /* post_table: acknowledged by the same message */
 	/* main to workers */
-	POST_UPLINK, /* post_uplink */
-	POST_LEASE,  /* post_lease: a block to use */
-	POST_TRIM,   /* no body: give idle blocks back */
+	POST_EXTERNAL, /* post_external: the end of another interface, to use and to free */
+	POST_UPLINK,   /* post_uplink */
+	POST_LEASE,    /* post_lease: a block to use */
+	POST_TRIM,     /* no body: give idle blocks back */
 	/* worker to main */
 	POST_LEASE_WANTED,   /* post_lease: the protocol alone counts */
 	POST_LEASE_RETURNED, /* post_lease */
@@ -82,6 +84,10 @@ struct post_peer {
 struct post_table {
 	const struct table
 		*table; /* immutable; main frees the old one after every acknowledgement */
+};
+
+struct post_external {
+	struct external *external;
 };
 
 struct post_uplink {

@@ -138,11 +138,32 @@ static void set_address(struct gateway *g, uint32_t from, uint32_t to)
 		log_error("can't lease external ports of the new address: %s", strerror(-r));
 }
 
+/* The default route leaves by another interface now: its sockets replace those of the old one. */
+static void change_interface(struct gateway *g, const struct uplink *uplink)
+{
+	struct external *group[WORKERS_MAX];
+	int r = external_open_group(uplink, g->workers, group);
+
+	if (r < 0) {
+		log_error("can't open the external interface %s: %s", uplink->name, strerror(-r));
+		return;
+	}
+	log_notice("the external interface is %s now (was %s)", uplink->name, g->uplink.name);
+	for (unsigned int i = 0; i < g->workers; i++) {
+		struct post_external body = { .external = group[i] };
+
+		external_set_offload(group[i], g->offload_external);
+		g->external[i] = group[i];
+		post_insist(g->post, post_main(g->workers), i, POST_EXTERNAL, &body, sizeof(body));
+	}
+}
+
 void gateway_uplink_changed(struct gateway *g)
 {
 	struct post_uplink body = { .uplink = *uplink_get(g->watch) };
 	uint32_t before = g->uplink.address;
-	bool moved = body.uplink.address != before;
+	bool other = body.uplink.ifindex != g->uplink.ifindex;
+	bool moved = other || body.uplink.address != before;
 	bool went_down = g->uplink.up && !body.uplink.up;
 	char complaint[256];
 
@@ -150,6 +171,8 @@ void gateway_uplink_changed(struct gateway *g)
 		log_warning("external interface %s is down", g->uplink.name);
 	else if (!g->uplink.up && body.uplink.up)
 		log_notice("external interface %s is up", body.uplink.name);
+	if (other && body.uplink.ifindex != 0)
+		change_interface(g, &body.uplink);
 	g->uplink = body.uplink;
 	for (unsigned int i = 0; i < g->workers; i++)
 		post_insist(g->post, post_main(g->workers), i, POST_UPLINK, &body, sizeof(body));

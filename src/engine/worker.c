@@ -96,17 +96,29 @@ static void apply_table(struct worker *w, const struct table *table)
 
 static void apply_uplink(struct worker *w, const struct uplink *uplink)
 {
-	bool moved = uplink->address != w->uplink.address;
+	bool moved = uplink->address != w->uplink.address || uplink->ifindex != w->uplink.ifindex;
 
 	w->uplink = *uplink;
 	external_set_uplink(w->external, uplink);
 	if (!moved)
 		return;
 	/* Mappings of the old address are worth nothing; leases end with them. */
+	nat_set_address(w->nat, 0);
 	nat_set_address(w->nat, uplink->address);
 	memset(w->leased, 0, sizeof(w->leased));
 	memset(w->lease_ask_after, 0, sizeof(w->lease_ask_after));
 	lease_icmp_ids(w);
+}
+
+/* The way to the internet has moved to another interface. */
+static void take_external(struct worker *w, struct external *external)
+{
+	if (w->loop) {
+		loop_remove(w->loop, external_fd(w->external));
+		(void)loop_add(w->loop, external_fd(external), LOOP_READ, WHAT_EXTERNAL);
+	}
+	external_free(w->external);
+	w->external = external;
 }
 
 static void mark_leased(struct worker *w, const struct post_lease *lease, bool leased)
@@ -214,6 +226,9 @@ static void receive(struct worker *w, const struct post_message *m)
 	case POST_TABLE:
 		apply_table(w, ((const struct post_table *)(const void *)m->body)->table);
 		w->unacknowledged = w->table; /* told at the end of the round */
+		break;
+	case POST_EXTERNAL:
+		take_external(w, ((const struct post_external *)(const void *)m->body)->external);
 		break;
 	case POST_UPLINK:
 		apply_uplink(w, &((const struct post_uplink *)(const void *)m->body)->uplink);
@@ -383,6 +398,7 @@ int worker_run(struct worker *w)
 
 	if (r < 0)
 		return r;
+	w->loop = loop;
 	r = register_all(w, loop);
 	while (r >= 0 && !w->stopped) {
 		size_t n = loop_wait(loop, more ? 0 : worker_next_deadline(w), events, 8);

@@ -85,6 +85,9 @@ static int open_raw(const struct uplink *uplink)
 	if (r == 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, uplink->name,
 				 (socklen_t)strnlen(uplink->name, sizeof(uplink->name))) < 0)
 		r = -errno;
+	/* Without IP_RECVERR a full queue of the interface is a success, and the loss a silent one. */
+	if (r == 0)
+		r = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	if (r == 0) {
 		set_queue(fd, SO_SNDBUFFORCE, SO_SNDBUF);
 		r = attach_nothing(fd);
@@ -192,7 +195,6 @@ int external_fd(const struct external *ext)
 void external_set_uplink(struct external *ext, const struct uplink *uplink)
 {
 	ext->uplink = *uplink;
-	counter_set(&ext->address, uplink->address);
 	memcpy(ext->frame_header, uplink->next_hop_mac, ETH_ALEN);
 	memcpy(ext->frame_header + ETH_ALEN, uplink->mac, ETH_ALEN);
 	ext->frame_header[12] = ETH_P_IP >> 8;
@@ -206,8 +208,7 @@ int external_set_ports(struct external **group, unsigned int workers,
 	int r = 0;
 
 	for (unsigned int i = 0; r == 0 && i < workers; i++) {
-		packet_filter_ports(&f, group[i]->l2, (uint32_t)counter_get(&group[i]->address),
-				    ports);
+		packet_filter_ports(&f, group[i]->l2, ports->address, ports);
 		r = attach(group[i]->fd, SOL_SOCKET, SO_ATTACH_FILTER, &f);
 	}
 	return r;

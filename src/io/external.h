@@ -57,6 +57,7 @@ void external_set_uplink(struct external *ext, const struct uplink *uplink);
 
 /* The leased blocks: a bit per block of 64 ports, for each of TCP, UDP and ICMP identifiers. */
 struct external_ports {
+	uint32_t address; /* the external address that they are leased at; host order */
 	uint64_t blocks[3][1024 / 64];
 };
 
@@ -82,8 +83,9 @@ size_t external_recv(struct external *ext, struct train *t, size_t n, uint64_t *
 /**
  * external_send() - sends one train
  *
- * Frames above the interface's GSO size and, where the self-test found offloads wanting,
- * all trains are cut in software.  A segment longer than the MTU is the caller's mistake.
+ * Where external_set_offload() says so, and where the kernel refuses a kind of trains, they are cut
+ * here; frames above the interface's GSO size are cut by the kernel.  A segment longer than the MTU
+ * is the caller's mistake.
  *
  * Return: PASS, DROP_EXTERNAL_DOWN, DROP_EXTERNAL_SEND (also when only a part was lost).
  */

@@ -7,7 +7,6 @@
 
 #include <linux/if_ether.h>
 
-#include "base/counter.h"
 #include "io/external.h"
 
 #define EXTERNAL_BUFFER 65600 /* an IPv4 packet of any length, in whole cache lines */
@@ -31,8 +30,6 @@ struct external {
 	uint64_t refreshed; /* when a packet last went out to refresh a stale neighbour, ns */
 	uint8_t *buffers;   /* EXTERNAL_RX_BATCH of EXTERNAL_BUFFER bytes */
 	uint8_t segment[EXTERNAL_BUFFER];
-	/* worker, read by whoever sets the ports */
-	struct counter address; /* host order */
 };
 
 #endif

@@ -19,7 +19,7 @@
 
 /*
  * Whatever is leased: the ports are a bitmap, not a list.  A converted program of this length
- * stays below the 20 KB that kernels before 6.8 let a socket have (optmem_max).
+ * stays below the 20 KB that older kernels let a socket have (optmem_max).
  */
 #define PACKET_FILTER_MAX 400
 

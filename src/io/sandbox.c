@@ -142,6 +142,8 @@ static const char *const allowed[] = {
 	"newfstatat",
 	"open",
 	"openat",
+	"link",
+	"linkat",
 	"readlink",
 	"readlinkat",
 	"rename",

@@ -14,7 +14,7 @@
 
 #define RX_BUFFER    65536     /* no UDP train is longer */
 #define SOCKET_QUEUE (7 << 20) /* bytes; some 100 trains, a few ms at 10 Gbit/s */
-#define SEGMENTS_MAX 64        /* UDP_MAX_SEGMENTS before Linux 6.9 */
+#define SEGMENTS_MAX 64        /* the kernel's own limit on Linux 6.1; later 128 */
 #define RECV_TRIES   4         /* pending ICMP errors that one udp_recv() reads past */
 
 /* Room for every control message that we ask for, in both families at once. */
@@ -452,9 +452,9 @@ int udp_send(struct udp *udp, const struct udp_tx *tx)
 		return refused;
 	r = send_singly(udp, tx);
 	/*
-	 * EIO: the route's device computes no checksums.  EINVAL also is what kernels before
-	 * 6.9 say of segments above the route's MTU; only if the very same segments pass
-	 * singly was it UDP_SEGMENT that was refused.
+	 * EIO: the route's device computes no checksums.  EINVAL is also what older kernels say
+	 * of segments above the route's MTU (newer: EMSGSIZE); only if the very same segments
+	 * pass singly was it UDP_SEGMENT that was refused.
 	 */
 	if (refused == -EIO || refused == -EOPNOTSUPP || (refused == -EINVAL && r == 0))
 		udp->gso = false;

@@ -14,6 +14,7 @@
 #include "base/wire.h"
 
 #define MESSAGE_MAX      32768 /* bytes of one read; the kernel's dumps come in at most this */
+#define READS_MAX        1000  /* per uplink_watch_read(); what is left is still readable */
 #define DUMP_TRIES       4     /* a table that changes under a dump is read again */
 #define GSO_MAX_FALLBACK 65536 /* bytes; what every kernel that doesn't say uses */
 
@@ -550,7 +551,7 @@ bool uplink_watch_read(struct uplink_watch *w)
 	bool changed = false;
 	ssize_t n;
 
-	for (;;) {
+	for (int i = 0; i < READS_MAX; i++) {
 		n = mnl_socket_recvfrom(w->events, buffer, sizeof(buffer));
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -4,20 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int expiry_init(struct expiry *e, uint32_t capacity)
+int nat_expiry_init(struct expiry *e, uint32_t capacity)
 {
 	*e = (struct expiry){ 0 };
 	e->timers = calloc((size_t)capacity + 1, sizeof(*e->timers));
 	return e->timers ? 0 : -ENOMEM;
 }
 
-void expiry_done(struct expiry *e)
+void nat_expiry_done(struct expiry *e)
 {
 	free(e->timers);
 	e->timers = NULL;
 }
 
-void expiry_stop(struct expiry *e, uint32_t id)
+void nat_expiry_stop(struct expiry *e, uint32_t id)
 {
 	struct timer *t = &e->timers[id];
 
@@ -34,13 +34,13 @@ void expiry_stop(struct expiry *e, uint32_t id)
 	*t = (struct timer){ 0 };
 }
 
-void expiry_arm(struct expiry *e, uint32_t id, enum expiry_class class, uint64_t now)
+void nat_expiry_arm(struct expiry *e, uint32_t id, enum expiry_class class, uint64_t now)
 {
 	struct timer *t = &e->timers[id];
 
 	if (t->class == class && t->expires >= now + e->timeout[class])
 		return; /* armed within the last grain */
-	expiry_stop(e, id);
+	nat_expiry_stop(e, id);
 	*t = (struct timer){
 		.expires = now + e->timeout[class] + EXPIRY_GRAIN,
 		.prev = e->last[class],
@@ -53,7 +53,7 @@ void expiry_arm(struct expiry *e, uint32_t id, enum expiry_class class, uint64_t
 	e->last[class] = id;
 }
 
-enum expiry_class expiry_class_of(const struct expiry *e, uint32_t id)
+enum expiry_class nat_expiry_class_of(const struct expiry *e, uint32_t id)
 {
 	return (enum expiry_class)e->timers[id].class;
 }
@@ -72,14 +72,14 @@ static uint32_t earliest(const struct expiry *e)
 	return best;
 }
 
-uint64_t expiry_next(const struct expiry *e)
+uint64_t nat_expiry_next(const struct expiry *e)
 {
 	uint32_t id = earliest(e);
 
 	return id ? e->timers[id].expires : NEVER;
 }
 
-uint32_t expiry_due(const struct expiry *e, uint64_t now)
+uint32_t nat_expiry_due(const struct expiry *e, uint64_t now)
 {
 	uint32_t id = earliest(e);
 

@@ -48,23 +48,23 @@ struct expiry {
 	uint64_t timeout[N_EXPIRY_CLASSES]; /* ns; set by the owner before use */
 };
 
-/** expiry_init() - timers for the ids 1..@capacity.  Return: 0, or -ENOMEM. */
-int expiry_init(struct expiry *e, uint32_t capacity);
-void expiry_done(struct expiry *e);
+/** nat_expiry_init() - timers for the ids 1..@capacity.  Return: 0, or -ENOMEM. */
+int nat_expiry_init(struct expiry *e, uint32_t capacity);
+void nat_expiry_done(struct expiry *e);
 
-/** expiry_arm() - @id runs out in @class's timeout from @now, whatever it did before */
-void expiry_arm(struct expiry *e, uint32_t id, enum expiry_class class, uint64_t now);
+/** nat_expiry_arm() - @id runs out in @class's timeout from @now, whatever it did before */
+void nat_expiry_arm(struct expiry *e, uint32_t id, enum expiry_class class, uint64_t now);
 
-/** expiry_stop() - @id does not run out; harmless if it is not armed */
-void expiry_stop(struct expiry *e, uint32_t id);
+/** nat_expiry_stop() - @id does not run out; harmless if it is not armed */
+void nat_expiry_stop(struct expiry *e, uint32_t id);
 
-/** expiry_class_of() - EXPIRY_NONE if @id is not armed */
-enum expiry_class expiry_class_of(const struct expiry *e, uint32_t id);
+/** nat_expiry_class_of() - EXPIRY_NONE if @id is not armed */
+enum expiry_class nat_expiry_class_of(const struct expiry *e, uint32_t id);
 
-/** expiry_next() - when the first one runs out; NEVER if none is armed */
-uint64_t expiry_next(const struct expiry *e);
+/** nat_expiry_next() - when the first one runs out; NEVER if none is armed */
+uint64_t nat_expiry_next(const struct expiry *e);
 
-/** expiry_due() - Return: an id that has run out, still armed; 0 if there is none */
-uint32_t expiry_due(const struct expiry *e, uint64_t now);
+/** nat_expiry_due() - Return: an id that has run out, still armed; 0 if there is none */
+uint32_t nat_expiry_due(const struct expiry *e, uint64_t now);
 
 #endif

@@ -17,7 +17,8 @@ static uint32_t *near_bucket(const struct nat *nat, uint32_t mapping, uint32_t r
 	return &nat->near_buckets[hash_words(&nat->key, pair, UINT64_MAX) & nat->flow_mask];
 }
 
-uint32_t flow_find(const struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port)
+uint32_t nat_flow_find(const struct nat *nat, uint32_t mapping, uint32_t remote,
+		       uint16_t remote_port)
 {
 	uint32_t i = *bucket(nat, mapping, remote, remote_port);
 
@@ -30,7 +31,7 @@ uint32_t flow_find(const struct nat *nat, uint32_t mapping, uint32_t remote, uin
 	return i;
 }
 
-bool flow_admits(const struct nat *nat, uint32_t mapping, uint32_t remote)
+bool nat_flow_admits(const struct nat *nat, uint32_t mapping, uint32_t remote)
 {
 	uint32_t i = *near_bucket(nat, mapping, remote);
 
@@ -90,8 +91,8 @@ static void unlink_flow(struct nat *nat, uint32_t index)
 		nat->flows[f->sibling_next].sibling_prev = f->sibling_prev;
 }
 
-enum verdict flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port,
-		      enum flow_origin origin, uint32_t *ret)
+enum verdict nat_flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port,
+			  enum flow_origin origin, uint32_t *ret)
 {
 	const struct mapping *m = &nat->mappings[mapping];
 	uint32_t *n_client = &nat->clients[m->client].n_flows[m->protocol];
@@ -120,13 +121,13 @@ enum verdict flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16
 	return PASS;
 }
 
-void flow_end(struct nat *nat, uint32_t index)
+void nat_flow_end(struct nat *nat, uint32_t index)
 {
 	struct flow *f = &nat->flows[index];
 	const struct mapping *m = &nat->mappings[f->mapping];
 
-	flow_hold(nat, index, false);
-	expiry_stop(&nat->expiry, flow_timer(nat, index));
+	nat_flow_hold(nat, index, false);
+	nat_expiry_stop(&nat->expiry, nat_flow_timer(nat, index));
 	unlink_flow(nat, index);
 	nat->n_flows--;
 	nat->clients[m->client].n_flows[m->protocol]--;
@@ -134,7 +135,7 @@ void flow_end(struct nat *nat, uint32_t index)
 	nat->flows_free = index;
 }
 
-void flow_hold(struct nat *nat, uint32_t index, bool holding)
+void nat_flow_hold(struct nat *nat, uint32_t index, bool holding)
 {
 	struct flow *f = &nat->flows[index];
 

@@ -5,20 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-int fragments_init(struct fragments *f, const struct hash_key *key)
+int nat_fragments_init(struct fragments *f, const struct hash_key *key)
 {
 	f->key = *key;
 	f->entries = calloc((size_t)FRAGMENT_SETS * FRAGMENT_WAYS, sizeof(*f->entries));
 	return f->entries ? 0 : -ENOMEM;
 }
 
-void fragments_done(struct fragments *f)
+void nat_fragments_done(struct fragments *f)
 {
 	free(f->entries);
 	f->entries = NULL;
 }
 
-void fragments_clear(struct fragments *f)
+void nat_fragments_clear(struct fragments *f)
 {
 	memset(f->entries, 0, (size_t)FRAGMENT_SETS * FRAGMENT_WAYS * sizeof(*f->entries));
 }
@@ -38,8 +38,8 @@ static bool key_equal(const struct fragment_key *a, const struct fragment_key *b
 	       a->outbound == b->outbound;
 }
 
-void fragments_note(struct fragments *f, const struct fragment_key *key, uint32_t address,
-		    uint64_t now)
+void nat_fragments_note(struct fragments *f, const struct fragment_key *key, uint32_t address,
+			uint64_t now)
 {
 	struct fragment *set = set_of(f, key);
 	struct fragment *place = &set[0];
@@ -59,8 +59,8 @@ void fragments_note(struct fragments *f, const struct fragment_key *key, uint32_
 	};
 }
 
-bool fragments_find(const struct fragments *f, const struct fragment_key *key, uint64_t now,
-		    uint32_t *ret)
+bool nat_fragments_find(const struct fragments *f, const struct fragment_key *key, uint64_t now,
+			uint32_t *ret)
 {
 	const struct fragment *set = set_of(f, key);
 

@@ -42,17 +42,17 @@ struct fragments {
 	struct hash_key key;
 };
 
-/** fragments_init() - Return: 0, or -ENOMEM */
-int fragments_init(struct fragments *f, const struct hash_key *key);
-void fragments_done(struct fragments *f);
-void fragments_clear(struct fragments *f);
+/** nat_fragments_init() - Return: 0, or -ENOMEM */
+int nat_fragments_init(struct fragments *f, const struct hash_key *key);
+void nat_fragments_done(struct fragments *f);
+void nat_fragments_clear(struct fragments *f);
 
-/** fragments_note() - a first fragment was translated to @address */
-void fragments_note(struct fragments *f, const struct fragment_key *key, uint32_t address,
-		    uint64_t now);
+/** nat_fragments_note() - a first fragment was translated to @address */
+void nat_fragments_note(struct fragments *f, const struct fragment_key *key, uint32_t address,
+			uint64_t now);
 
-/** fragments_find() - Return: whether the first fragment is known, and *ret its new address */
-bool fragments_find(const struct fragments *f, const struct fragment_key *key, uint64_t now,
-		    uint32_t *ret);
+/** nat_fragments_find() - Return: whether the first fragment is known, and *ret its new address */
+bool nat_fragments_find(const struct fragments *f, const struct fragment_key *key, uint64_t now,
+			uint32_t *ret);
 
 #endif

@@ -61,7 +61,7 @@ static bool embedded_parse(const struct train *t, struct embedded *e)
 		.ip = ip,
 		.l4 = ip + header,
 		.l4_len = room - header,
-		.protocol = translate_protocol(ip[9]),
+		.protocol = nat_protocol_of(ip[9]),
 		.src = load_be32(ip + IP_SRC_AT),
 		.dst = load_be32(ip + IP_DST_AT),
 	};
@@ -133,9 +133,9 @@ static bool is_remote_known(const struct nat *nat, uint32_t mapping, enum nat_pr
 			    uint32_t remote, uint16_t remote_port)
 {
 	if (protocol == NAT_TCP)
-		return flow_find(nat, mapping, remote, remote_port) != 0;
+		return nat_flow_find(nat, mapping, remote, remote_port) != 0;
 	if (nat->params.filtering[protocol] == NAT_FILTER_ADDRESS_DEPENDENT)
-		return flow_admits(nat, mapping, remote);
+		return nat_flow_admits(nat, mapping, remote);
 	return true;
 }
 
@@ -152,7 +152,7 @@ static enum verdict check(struct train *t, struct embedded *e)
 }
 
 /* About a packet that came in: its destination is the client's. */
-enum verdict icmp_error_outbound(struct nat *nat, struct train *t, uint32_t client)
+enum verdict nat_icmp_error_outbound(struct nat *nat, struct train *t, uint32_t client)
 {
 	const struct mapping *m;
 	struct embedded e;
@@ -163,7 +163,7 @@ enum verdict icmp_error_outbound(struct nat *nat, struct train *t, uint32_t clie
 		return v;
 	if (e.protocol == NAT_ICMP && e.l4[0] != ICMP_ECHO_REPLY)
 		return DROP_NAT_ICMP_EMBEDDED;
-	mapping = mapping_find(nat, e.protocol, e.dst, e.dport);
+	mapping = nat_mapping_find(nat, e.protocol, e.dst, e.dport);
 	if (!mapping || nat->mappings[mapping].client != client ||
 	    !is_remote_known(nat, mapping, e.protocol, e.src, e.sport))
 		return DROP_NAT_ICMP_EMBEDDED;
@@ -177,7 +177,7 @@ enum verdict icmp_error_outbound(struct nat *nat, struct train *t, uint32_t clie
 }
 
 /* About a packet that went out: its source is ours. */
-enum verdict icmp_error_inbound(struct nat *nat, struct train *t)
+enum verdict nat_icmp_error_inbound(struct nat *nat, struct train *t)
 {
 	const struct mapping *m;
 	struct embedded e;
@@ -188,7 +188,7 @@ enum verdict icmp_error_inbound(struct nat *nat, struct train *t)
 		return v;
 	if (e.src != nat->params.address || (e.protocol == NAT_ICMP && e.l4[0] != ICMP_ECHO))
 		return DROP_NAT_ICMP_EMBEDDED;
-	mapping = mapping_at(nat, e.protocol, e.sport);
+	mapping = nat_mapping_at(nat, e.protocol, e.sport);
 	if (!mapping || !is_remote_known(nat, mapping, e.protocol, e.dst, e.dport))
 		return DROP_NAT_ICMP_EMBEDDED;
 	m = &nat->mappings[mapping];

@@ -9,8 +9,8 @@ static uint32_t *bucket(const struct nat *nat, uint32_t protocol, uint32_t insid
 	return &nat->mapping_buckets[hash_words(&nat->key, endpoint, protocol) & nat->mapping_mask];
 }
 
-uint32_t mapping_find(const struct nat *nat, enum nat_protocol protocol, uint32_t inside,
-		      uint16_t inside_port)
+uint32_t nat_mapping_find(const struct nat *nat, enum nat_protocol protocol, uint32_t inside,
+			  uint16_t inside_port)
 {
 	uint32_t i = *bucket(nat, protocol, inside, inside_port);
 
@@ -82,8 +82,8 @@ static enum ports_wish parity(enum nat_protocol protocol, uint16_t inside_port)
 	return inside_port & 1 ? PORTS_ODD : PORTS_EVEN;
 }
 
-enum verdict mapping_add(struct nat *nat, enum nat_protocol protocol, uint32_t inside,
-			 uint16_t inside_port, uint32_t client, uint64_t now, uint32_t *ret)
+enum verdict nat_mapping_add(struct nat *nat, enum nat_protocol protocol, uint32_t inside,
+			     uint16_t inside_port, uint32_t client, uint64_t now, uint32_t *ret)
 {
 	uint32_t quota = nat->params.client_quota[protocol];
 	uint32_t live = nat->clients[client].n_mappings[protocol];
@@ -94,8 +94,8 @@ enum verdict mapping_add(struct nat *nat, enum nat_protocol protocol, uint32_t i
 		return DROP_NAT_QUOTA;
 	if (!index)
 		return DROP_NAT_TABLE_FULL;
-	port = ports_take(&nat->ports[protocol], client, live, quota, parity(protocol, inside_port),
-			  index, nat->rng, now);
+	port = nat_ports_take(&nat->ports[protocol], client, live, quota,
+			      parity(protocol, inside_port), index, nat->rng, now);
 	if (!port)
 		return DROP_NAT_NO_PORT; /* RFC 6888 REQ-11: never at the cost of a live one */
 
@@ -112,15 +112,15 @@ enum verdict mapping_add(struct nat *nat, enum nat_protocol protocol, uint32_t i
 	return PASS;
 }
 
-void mapping_end(struct nat *nat, uint32_t index, uint64_t now)
+void nat_mapping_end(struct nat *nat, uint32_t index, uint64_t now)
 {
 	struct mapping *m = &nat->mappings[index];
 
 	while (m->flows)
-		flow_end(nat, m->flows);
-	expiry_stop(&nat->expiry, index);
+		nat_flow_end(nat, m->flows);
+	nat_expiry_stop(&nat->expiry, index);
 	unlink_mapping(nat, index);
-	ports_give(&nat->ports[m->protocol], m->external_port, m->client, now);
+	nat_ports_give(&nat->ports[m->protocol], m->external_port, m->client, now);
 	m->hash_next = nat->mappings_free;
 	nat->mappings_free = index;
 }

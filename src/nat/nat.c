@@ -72,8 +72,8 @@ static int ports_new(struct nat *nat)
 
 		nat->ports_clients[i] = calloc(n, sizeof(*nat->ports_clients[i]));
 		if (!nat->ports_clients[i] ||
-		    ports_init(&nat->ports[i], i == NAT_UDP ? HOLD_DOWN : 0,
-			       nat->ports_clients[i]) < 0)
+		    nat_ports_init(&nat->ports[i], i == NAT_UDP ? HOLD_DOWN : 0,
+				   nat->ports_clients[i]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -93,8 +93,8 @@ int nat_new(const struct nat_params *params, struct rng *rng, struct nat **ret)
 	nat->rng = rng;
 	nat->key = hash_key_random(rng);
 	if (tables_new(nat) < 0 || ports_new(nat) < 0 ||
-	    expiry_init(&nat->expiry, params->mappings_max + params->flows_max) < 0 ||
-	    fragments_init(&nat->fragments, &nat->key) < 0) {
+	    nat_expiry_init(&nat->expiry, params->mappings_max + params->flows_max) < 0 ||
+	    nat_fragments_init(&nat->fragments, &nat->key) < 0) {
 		nat_free(nat);
 		return -ENOMEM;
 	}
@@ -107,10 +107,10 @@ struct nat *nat_free(struct nat *nat)
 {
 	if (!nat)
 		return NULL;
-	fragments_done(&nat->fragments);
-	expiry_done(&nat->expiry);
+	nat_fragments_done(&nat->fragments);
+	nat_expiry_done(&nat->expiry);
 	for (int i = 0; i < N_NAT_PROTOCOLS; i++) {
-		ports_done(&nat->ports[i]);
+		nat_ports_done(&nat->ports[i]);
 		free(nat->ports_clients[i]);
 	}
 	free(nat->clients);
@@ -130,12 +130,12 @@ int nat_lease_add(struct nat *nat, enum nat_protocol protocol, uint16_t first)
 
 int nat_lease_idle(struct nat *nat, enum nat_protocol protocol, uint32_t keep, uint64_t now)
 {
-	return ports_idle(&nat->ports[protocol], keep, now);
+	return nat_ports_idle(&nat->ports[protocol], keep, now);
 }
 
 bool nat_has_mapping(const struct nat *nat, enum nat_protocol protocol, uint16_t port)
 {
-	return mapping_at(nat, protocol, port) != 0;
+	return nat_mapping_at(nat, protocol, port) != 0;
 }
 
 static uint32_t client_end(struct nat *nat, uint32_t client)
@@ -145,7 +145,7 @@ static uint32_t client_end(struct nat *nat, uint32_t client)
 
 	while (c->mappings) {
 		/* Nothing has used the port since the last packet of all. */
-		mapping_end(nat, c->mappings, nat->now);
+		nat_mapping_end(nat, c->mappings, nat->now);
 		n++;
 	}
 	return n;
@@ -160,8 +160,8 @@ uint32_t nat_set_address(struct nat *nat, uint32_t address)
 	for (uint32_t client = 0; client < nat->params.clients_max; client++)
 		n += client_end(nat, client);
 	for (int i = 0; i < N_NAT_PROTOCOLS; i++)
-		ports_clear(&nat->ports[i]);
-	fragments_clear(&nat->fragments);
+		nat_ports_clear(&nat->ports[i]);
+	nat_fragments_clear(&nat->fragments);
 	nat->params.address = address;
 	return n;
 }
@@ -173,7 +173,7 @@ uint32_t nat_client_remove(struct nat *nat, uint32_t client)
 	assert(client < nat->params.clients_max);
 	n = client_end(nat, client);
 	for (int i = 0; i < N_NAT_PROTOCOLS; i++)
-		ports_forget_client(&nat->ports[i], client);
+		nat_ports_forget_client(&nat->ports[i], client);
 	return n;
 }
 
@@ -187,7 +187,7 @@ uint32_t nat_client_mappings(const struct nat *nat, uint32_t client)
 
 uint64_t nat_next_deadline(const struct nat *nat)
 {
-	uint64_t next = expiry_next(&nat->expiry);
+	uint64_t next = nat_expiry_next(&nat->expiry);
 
 	if (next == NEVER)
 		return NEVER;
@@ -202,21 +202,21 @@ static void expire(struct nat *nat, uint32_t id, uint64_t now)
 	uint32_t mapping;
 
 	if (id <= nat->params.mappings_max) {
-		mapping_end(nat, id, now);
+		nat_mapping_end(nat, id, now);
 		return;
 	}
 	mapping = nat->flows[flow].mapping;
-	flow_end(nat, flow);
+	nat_flow_end(nat, flow);
 	if (nat->mappings[mapping].protocol == NAT_TCP && nat->mappings[mapping].n_holding == 0)
-		mapping_end(nat, mapping, now);
+		nat_mapping_end(nat, mapping, now);
 }
 
-void reap(struct nat *nat, uint64_t now, uint32_t budget)
+void nat_reap(struct nat *nat, uint64_t now, uint32_t budget)
 {
 	uint32_t id;
 
 	nat->now = now;
-	for (; budget > 0 && (id = expiry_due(&nat->expiry, now)) != 0; budget--)
+	for (; budget > 0 && (id = nat_expiry_due(&nat->expiry, now)) != 0; budget--)
 		expire(nat, id, now);
 }
 
@@ -224,7 +224,7 @@ void nat_on_deadline(struct nat *nat, uint64_t now, uint32_t budget)
 {
 	for (int i = 0; i < N_NAT_PROTOCOLS; i++)
 		nat_ports_release(&nat->ports[i], now);
-	reap(nat, now, budget);
+	nat_reap(nat, now, budget);
 }
 
 struct nat_counts nat_counts(const struct nat *nat, enum nat_protocol protocol)

@@ -12,7 +12,7 @@
  */
 #define HELD_CHOICE 16
 
-int ports_init(struct ports *p, uint64_t hold, struct ports_client *clients)
+int nat_ports_init(struct ports *p, uint64_t hold, struct ports_client *clients)
 {
 	*p = (struct ports){ .hold = hold, .clients = clients };
 	p->mapping = calloc(PORTS_N, sizeof(*p->mapping));
@@ -21,13 +21,13 @@ int ports_init(struct ports *p, uint64_t hold, struct ports_client *clients)
 	p->place = calloc(PORTS_N, sizeof(*p->place));
 	p->held = calloc(PORTS_N, sizeof(*p->held));
 	if (!p->mapping || !p->free[0] || !p->free[1] || !p->place || !p->held) {
-		ports_done(p);
+		nat_ports_done(p);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-void ports_done(struct ports *p)
+void nat_ports_done(struct ports *p)
 {
 	free(p->mapping);
 	free(p->free[0]);
@@ -93,7 +93,7 @@ static void lease_end(struct ports *p, uint16_t first)
 	}
 }
 
-int ports_idle(struct ports *p, uint32_t keep, uint64_t now)
+int nat_ports_idle(struct ports *p, uint32_t keep, uint64_t now)
 {
 	uint16_t block = 0;
 
@@ -175,7 +175,7 @@ void nat_ports_release(struct ports *p, uint64_t now)
 	}
 }
 
-void ports_forget_client(struct ports *p, uint32_t client)
+void nat_ports_forget_client(struct ports *p, uint32_t client)
 {
 	struct ports_client *c = &p->clients[client];
 
@@ -189,7 +189,7 @@ void ports_forget_client(struct ports *p, uint32_t client)
 	}
 }
 
-void ports_clear(struct ports *p)
+void nat_ports_clear(struct ports *p)
 {
 	while (p->held_first) {
 		uint16_t port = p->held_first;
@@ -249,8 +249,8 @@ static uint16_t take_held(struct ports *p, uint32_t client, enum ports_wish wish
 	return found;
 }
 
-uint16_t ports_take(struct ports *p, uint32_t client, uint32_t n_live, uint32_t own,
-		    enum ports_wish wish, uint32_t mapping, struct rng *rng, uint64_t now)
+uint16_t nat_ports_take(struct ports *p, uint32_t client, uint32_t n_live, uint32_t own,
+			enum ports_wish wish, uint32_t mapping, struct rng *rng, uint64_t now)
 {
 	uint16_t port = 0;
 
@@ -264,7 +264,7 @@ uint16_t ports_take(struct ports *p, uint32_t client, uint32_t n_live, uint32_t 
 	return port;
 }
 
-void ports_give(struct ports *p, uint16_t port, uint32_t client, uint64_t now)
+void nat_ports_give(struct ports *p, uint16_t port, uint32_t client, uint64_t now)
 {
 	assert(p->mapping[port] != 0);
 	p->mapping[port] = 0;

@@ -56,18 +56,18 @@ struct ports {
 	bool leased[PORTS_BLOCKS];
 };
 
-/** ports_init() - @clients: as many as there are client ids; borrowed.  Return: 0, or -ENOMEM. */
-int ports_init(struct ports *p, uint64_t hold, struct ports_client *clients);
-void ports_done(struct ports *p);
+/** nat_ports_init() - @clients: as many as there are client ids; borrowed.  Return: 0, or -ENOMEM. */
+int nat_ports_init(struct ports *p, uint64_t hold, struct ports_client *clients);
+void nat_ports_done(struct ports *p);
 
 /** nat_ports_lease() - see nat_lease_add() */
 int nat_ports_lease(struct ports *p, uint16_t first);
 
-/** ports_idle() - see nat_lease_idle() */
-int ports_idle(struct ports *p, uint32_t keep, uint64_t now);
+/** nat_ports_idle() - see nat_lease_idle() */
+int nat_ports_idle(struct ports *p, uint32_t keep, uint64_t now);
 
-/** ports_clear() - ends all leases; no port may be mapped */
-void ports_clear(struct ports *p);
+/** nat_ports_clear() - ends all leases; no port may be mapped */
+void nat_ports_clear(struct ports *p);
 
 enum ports_wish {
 	PORTS_ANY,
@@ -76,21 +76,21 @@ enum ports_wish {
 };
 
 /**
- * ports_take() - a random free port for @client, and @mapping stands on it from now
+ * nat_ports_take() - a random free port for @client, and @mapping stands on it from now
  * @own: how many live and held ports the client may have before its own held
  *	ones are used again instead of free ones
  * @n_live: how many it has mapped now
  *
  * Return: the port, or 0 when there is none.
  */
-uint16_t ports_take(struct ports *p, uint32_t client, uint32_t n_live, uint32_t own,
-		    enum ports_wish wish, uint32_t mapping, struct rng *rng, uint64_t now);
+uint16_t nat_ports_take(struct ports *p, uint32_t client, uint32_t n_live, uint32_t own,
+			enum ports_wish wish, uint32_t mapping, struct rng *rng, uint64_t now);
 
-/** ports_give() - the mapping of @client on @port has ended */
-void ports_give(struct ports *p, uint16_t port, uint32_t client, uint64_t now);
+/** nat_ports_give() - the mapping of @client on @port has ended */
+void nat_ports_give(struct ports *p, uint16_t port, uint32_t client, uint64_t now);
 
-/** ports_forget_client() - its held ports stay held, but for nobody: the id may be used anew */
-void ports_forget_client(struct ports *p, uint32_t client);
+/** nat_ports_forget_client() - its held ports stay held, but for nobody: the id may be used anew */
+void nat_ports_forget_client(struct ports *p, uint32_t client);
 
 /** nat_ports_release() - frees what has been held long enough */
 void nat_ports_release(struct ports *p, uint64_t now);

@@ -95,64 +95,66 @@ struct nat {
 
 /* mapping.c */
 
-/** mapping_find() - by inside endpoint.  Return: its index, or 0. */
-uint32_t mapping_find(const struct nat *nat, enum nat_protocol protocol, uint32_t inside,
-		      uint16_t inside_port);
+/** nat_mapping_find() - by inside endpoint.  Return: its index, or 0. */
+uint32_t nat_mapping_find(const struct nat *nat, enum nat_protocol protocol, uint32_t inside,
+			  uint16_t inside_port);
 
-/** mapping_at() - by external port.  Return: its index, or 0. */
-static inline uint32_t mapping_at(const struct nat *nat, enum nat_protocol protocol, uint16_t port)
+/** nat_mapping_at() - by external port.  Return: its index, or 0. */
+static inline uint32_t nat_mapping_at(const struct nat *nat, enum nat_protocol protocol,
+				      uint16_t port)
 {
 	return nat->ports[protocol].mapping[port];
 }
 
 /**
- * mapping_add() - a new mapping on a port of its own; nothing keeps it alive yet
+ * nat_mapping_add() - a new mapping on a port of its own; nothing keeps it alive yet
  * Return: PASS and *ret, or DROP_NAT_QUOTA, _TABLE_FULL or _NO_PORT.
  */
-enum verdict mapping_add(struct nat *nat, enum nat_protocol protocol, uint32_t inside,
-			 uint16_t inside_port, uint32_t client, uint64_t now, uint32_t *ret);
+enum verdict nat_mapping_add(struct nat *nat, enum nat_protocol protocol, uint32_t inside,
+			     uint16_t inside_port, uint32_t client, uint64_t now, uint32_t *ret);
 
-/** mapping_end() - with its flows; the port is given back */
-void mapping_end(struct nat *nat, uint32_t index, uint64_t now);
+/** nat_mapping_end() - with its flows; the port is given back */
+void nat_mapping_end(struct nat *nat, uint32_t index, uint64_t now);
 
 /* flow.c */
 
-/** flow_find() - Return: the flow of @mapping to this remote, or 0 */
-uint32_t flow_find(const struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port);
+/** nat_flow_find() - Return: the flow of @mapping to this remote, or 0 */
+uint32_t nat_flow_find(const struct nat *nat, uint32_t mapping, uint32_t remote,
+		       uint16_t remote_port);
 
-/** flow_admits() - whether inside has sent from @mapping to this address, whatever the port */
-bool flow_admits(const struct nat *nat, uint32_t mapping, uint32_t remote);
+/** nat_flow_admits() - whether inside has sent from @mapping to this address, whatever the port */
+bool nat_flow_admits(const struct nat *nat, uint32_t mapping, uint32_t remote);
 
 /**
- * flow_add() - a remote of @mapping, without timer or hold yet
+ * nat_flow_add() - a remote of @mapping, without timer or hold yet
  * @origin: who opens it
  *
  * Return: PASS and *ret, or DROP_NAT_QUOTA or _TABLE_FULL.
  */
-enum verdict flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port,
-		      enum flow_origin origin, uint32_t *ret);
+enum verdict nat_flow_add(struct nat *nat, uint32_t mapping, uint32_t remote, uint16_t remote_port,
+			  enum flow_origin origin, uint32_t *ret);
 
-/** flow_end() - the flow only, whatever becomes of its mapping */
-void flow_end(struct nat *nat, uint32_t index);
+/** nat_flow_end() - the flow only, whatever becomes of its mapping */
+void nat_flow_end(struct nat *nat, uint32_t index);
 
-/** flow_hold() - whether inside has sent to it, so that it admits and keeps its mapping alive */
-void flow_hold(struct nat *nat, uint32_t index, bool holding);
+/** nat_flow_hold() - whether inside has sent to it, so that it admits and keeps its mapping alive */
+void nat_flow_hold(struct nat *nat, uint32_t index, bool holding);
 
-static inline uint32_t flow_timer(const struct nat *nat, uint32_t index)
+static inline uint32_t nat_flow_timer(const struct nat *nat, uint32_t index)
 {
 	return nat->params.mappings_max + index;
 }
 
 /* translate.c */
 
-/** translate_protocol() - of an IP protocol number; N_NAT_PROTOCOLS if it is none of ours */
-enum nat_protocol translate_protocol(uint8_t proto);
+/** nat_protocol_of() - of an IP protocol number; N_NAT_PROTOCOLS if it is none of ours */
+enum nat_protocol nat_protocol_of(uint8_t proto);
 
-/** reap() - ends at most @budget of what has run out */
-void reap(struct nat *nat, uint64_t now, uint32_t budget);
+/** nat_reap() - ends at most @budget of what has run out */
+void nat_reap(struct nat *nat, uint64_t now, uint32_t budget);
 
 /* icmp_error.c */
-enum verdict icmp_error_outbound(struct nat *nat, struct train *t, uint32_t client);
-enum verdict icmp_error_inbound(struct nat *nat, struct train *t);
+enum verdict nat_icmp_error_outbound(struct nat *nat, struct train *t, uint32_t client);
+enum verdict nat_icmp_error_inbound(struct nat *nat, struct train *t);
 
 #endif

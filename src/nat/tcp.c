@@ -52,7 +52,7 @@ static enum tcp_state after_rst(const struct tcp_flow *f, enum tcp_direction dir
 	return (enum tcp_state)f->state;
 }
 
-void tcp_advance(struct tcp_flow *f, enum tcp_direction direction, const struct tcp_segment *s)
+void nat_tcp_advance(struct tcp_flow *f, enum tcp_direction direction, const struct tcp_segment *s)
 {
 	bool out = direction == TCP_OUT;
 	bool syn = s->flags & TCP_SYN;
@@ -102,7 +102,7 @@ void tcp_advance(struct tcp_flow *f, enum tcp_direction direction, const struct 
 		f->state = (uint8_t)state_by_fins(f);
 }
 
-enum expiry_class tcp_class(const struct tcp_flow *f)
+enum expiry_class nat_tcp_class(const struct tcp_flow *f)
 {
 	switch ((enum tcp_state)f->state) {
 	case TCP_ESTABLISHED:

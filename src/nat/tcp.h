@@ -45,10 +45,10 @@ struct tcp_segment {
 	uint32_t len; /* payload bytes of the whole train */
 };
 
-/** tcp_advance() - the state after @s went by in @direction */
-void tcp_advance(struct tcp_flow *f, enum tcp_direction direction, const struct tcp_segment *s);
+/** nat_tcp_advance() - the state after @s went by in @direction */
+void nat_tcp_advance(struct tcp_flow *f, enum tcp_direction direction, const struct tcp_segment *s);
 
-/** tcp_class() - the timer of the state */
-enum expiry_class tcp_class(const struct tcp_flow *f);
+/** nat_tcp_class() - the timer of the state */
+enum expiry_class nat_tcp_class(const struct tcp_flow *f);
 
 #endif

@@ -20,7 +20,7 @@ struct tuple {
 	uint16_t remote_port; /* 0 for ICMP */
 };
 
-enum nat_protocol translate_protocol(uint8_t proto)
+enum nat_protocol nat_protocol_of(uint8_t proto)
 {
 	switch (proto) {
 	case IPPROTO_NUM_TCP:
@@ -104,24 +104,26 @@ static void tcp_pass(struct nat *nat, uint32_t index, enum tcp_direction directi
 	struct flow *f = &nat->flows[index];
 	uint8_t before = f->tcp.state;
 
-	tcp_advance(&f->tcp, direction, s);
+	nat_tcp_advance(&f->tcp, direction, s);
 	if (direction == TCP_OUT || f->tcp.state != before)
-		expiry_arm(&nat->expiry, flow_timer(nat, index), tcp_class(&f->tcp), now);
+		nat_expiry_arm(&nat->expiry, nat_flow_timer(nat, index), nat_tcp_class(&f->tcp),
+			       now);
 	if (direction == TCP_OUT)
-		flow_hold(nat, index, true);
+		nat_flow_hold(nat, index, true);
 }
 
 static enum verdict outbound_tcp(struct nat *nat, const struct tuple *at, const struct train *t,
 				 uint32_t mapping, uint64_t now)
 {
 	struct tcp_segment s = tcp_segment_of(t);
-	uint32_t flow = flow_find(nat, mapping, at->remote, at->remote_port);
+	uint32_t flow = nat_flow_find(nat, mapping, at->remote, at->remote_port);
 	enum verdict v;
 
 	if (!flow) {
 		if (s.flags & TCP_RST) /* it ends a connection that is gone already */
 			return PASS;
-		v = flow_add(nat, mapping, at->remote, at->remote_port, FLOW_FROM_INSIDE, &flow);
+		v = nat_flow_add(nat, mapping, at->remote, at->remote_port, FLOW_FROM_INSIDE,
+				 &flow);
 		if (v != PASS)
 			return v;
 	}
@@ -134,16 +136,16 @@ static enum verdict outbound_remote(struct nat *nat, const struct tuple *at, uin
 				    uint64_t now)
 {
 	enum expiry_class class = at->protocol == NAT_UDP ? EXPIRY_UDP_REMOTE : EXPIRY_ICMP_REMOTE;
-	uint32_t flow = flow_find(nat, mapping, at->remote, 0);
+	uint32_t flow = nat_flow_find(nat, mapping, at->remote, 0);
 
 	if (!flow) {
-		enum verdict v = flow_add(nat, mapping, at->remote, 0, FLOW_FROM_INSIDE, &flow);
+		enum verdict v = nat_flow_add(nat, mapping, at->remote, 0, FLOW_FROM_INSIDE, &flow);
 
 		if (v != PASS)
 			return v;
 	}
-	expiry_arm(&nat->expiry, flow_timer(nat, flow), class, now);
-	flow_hold(nat, flow, true);
+	nat_expiry_arm(&nat->expiry, nat_flow_timer(nat, flow), class, now);
+	nat_flow_hold(nat, flow, true);
 	return PASS;
 }
 
@@ -156,7 +158,7 @@ static enum expiry_class mapping_class(const struct nat *nat, const struct tuple
 {
 	if (at->protocol == NAT_ICMP)
 		return EXPIRY_ICMP;
-	if (at->remote_port == DNS_PORT && expiry_class_of(&nat->expiry, mapping) != EXPIRY_UDP)
+	if (at->remote_port == DNS_PORT && nat_expiry_class_of(&nat->expiry, mapping) != EXPIRY_UDP)
 		return EXPIRY_UDP_DNS;
 	return EXPIRY_UDP;
 }
@@ -172,7 +174,7 @@ static enum verdict outbound_note(struct nat *nat, const struct tuple *at, const
 		if (v != PASS)
 			return v;
 	}
-	expiry_arm(&nat->expiry, mapping, mapping_class(nat, at, mapping), now);
+	nat_expiry_arm(&nat->expiry, mapping, mapping_class(nat, at, mapping), now);
 	return PASS;
 }
 
@@ -180,27 +182,27 @@ static enum verdict outbound_note(struct nat *nat, const struct tuple *at, const
 static enum verdict outbound_mapping(struct nat *nat, const struct tuple *at, const struct train *t,
 				     uint32_t client, uint64_t now, uint32_t *ret)
 {
-	uint32_t mapping = mapping_find(nat, at->protocol, at->inside_address, at->inside_port);
+	uint32_t mapping = nat_mapping_find(nat, at->protocol, at->inside_address, at->inside_port);
 	bool made = false;
 	enum verdict v;
 
 	/* The address has moved to another peer: what was opened before is not for this one. */
 	if (mapping && nat->mappings[mapping].client != client) {
-		mapping_end(nat, mapping, now);
+		nat_mapping_end(nat, mapping, now);
 		mapping = 0;
 	}
 	if (!mapping) {
 		if (at->protocol == NAT_TCP && train_l4(t)[13] & TCP_RST)
 			return DROP_NAT_TCP_STATE;
-		v = mapping_add(nat, at->protocol, at->inside_address, at->inside_port, client, now,
-				&mapping);
+		v = nat_mapping_add(nat, at->protocol, at->inside_address, at->inside_port, client,
+				    now, &mapping);
 		if (v != PASS)
 			return v;
 		made = true;
 	}
 	v = outbound_note(nat, at, t, mapping, now);
 	if (v != PASS && made)
-		mapping_end(nat, mapping, now);
+		nat_mapping_end(nat, mapping, now);
 	*ret = mapping;
 	return v;
 }
@@ -229,7 +231,7 @@ static enum verdict later_fragment(struct nat *nat, struct train *t, bool outbou
 	struct fragment_key key = fragment_key_of(t, outbound);
 	uint32_t address;
 
-	if (!fragments_find(&nat->fragments, &key, now, &address))
+	if (!nat_fragments_find(&nat->fragments, &key, now, &address))
 		return DROP_FRAGMENT;
 	if (outbound)
 		train_set_src(t, address);
@@ -240,14 +242,14 @@ static enum verdict later_fragment(struct nat *nat, struct train *t, bool outbou
 
 enum verdict nat_outbound(struct nat *nat, struct train *t, uint32_t client, uint64_t now)
 {
-	enum nat_protocol protocol = translate_protocol(t->proto);
+	enum nat_protocol protocol = nat_protocol_of(t->proto);
 	struct fragment_key key;
 	struct tuple at;
 	uint32_t mapping;
 	enum verdict v;
 
 	assert(client < nat->params.clients_max);
-	reap(nat, now, REAP_PER_PACKET);
+	nat_reap(nat, now, REAP_PER_PACKET);
 	if (protocol == N_NAT_PROTOCOLS)
 		return DROP_NAT_PROTOCOL;
 	if (!nat->params.address)
@@ -255,7 +257,7 @@ enum verdict nat_outbound(struct nat *nat, struct train *t, uint32_t client, uin
 	if (t->frag_offset > 0)
 		return later_fragment(nat, t, true, now);
 	if (protocol == NAT_ICMP && is_icmp_error(t))
-		return icmp_error_outbound(nat, t, client);
+		return nat_icmp_error_outbound(nat, t, client);
 	if (protocol == NAT_ICMP && train_l4(t)[0] != ICMP_ECHO)
 		return DROP_NAT_ICMP_TYPE;
 
@@ -265,7 +267,7 @@ enum verdict nat_outbound(struct nat *nat, struct train *t, uint32_t client, uin
 		return v;
 	if (train_is_fragment(t)) {
 		key = fragment_key_of(t, true);
-		fragments_note(&nat->fragments, &key, nat->params.address, now);
+		nat_fragments_note(&nat->fragments, &key, nat->params.address, now);
 	}
 	set_source(t, protocol, nat->params.address, nat->mappings[mapping].external_port);
 	return PASS;
@@ -276,15 +278,15 @@ static enum verdict inbound_tcp(struct nat *nat, const struct tuple *at, const s
 				uint32_t mapping, uint64_t now)
 {
 	struct tcp_segment s = tcp_segment_of(t);
-	uint32_t flow = flow_find(nat, mapping, at->remote, at->remote_port);
+	uint32_t flow = nat_flow_find(nat, mapping, at->remote, at->remote_port);
 
 	if (!flow) {
-		if (by_address(nat, NAT_TCP) && !flow_admits(nat, mapping, at->remote))
+		if (by_address(nat, NAT_TCP) && !nat_flow_admits(nat, mapping, at->remote))
 			return DROP_NAT_FILTERED;
 		/* RFC 5382 REQ-2, REQ-3: it may open one; the rest passes and leaves no trace. */
 		if ((s.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
-			enum verdict v = flow_add(nat, mapping, at->remote, at->remote_port,
-						  FLOW_FROM_OUTSIDE, &flow);
+			enum verdict v = nat_flow_add(nat, mapping, at->remote, at->remote_port,
+						      FLOW_FROM_OUTSIDE, &flow);
 
 			if (v != PASS)
 				return v;
@@ -300,21 +302,21 @@ static enum verdict inbound_admit(struct nat *nat, const struct tuple *at, const
 {
 	if (at->protocol == NAT_TCP)
 		return inbound_tcp(nat, at, t, mapping, now);
-	if (by_address(nat, at->protocol) && !flow_admits(nat, mapping, at->remote))
+	if (by_address(nat, at->protocol) && !nat_flow_admits(nat, mapping, at->remote))
 		return DROP_NAT_FILTERED;
 	return PASS;
 }
 
 enum verdict nat_inbound(struct nat *nat, struct train *t, uint64_t now)
 {
-	enum nat_protocol protocol = translate_protocol(t->proto);
+	enum nat_protocol protocol = nat_protocol_of(t->proto);
 	const struct mapping *m;
 	struct fragment_key key;
 	struct tuple at;
 	uint32_t mapping;
 	enum verdict v;
 
-	reap(nat, now, REAP_PER_PACKET);
+	nat_reap(nat, now, REAP_PER_PACKET);
 	if (protocol == N_NAT_PROTOCOLS)
 		return DROP_NAT_PROTOCOL;
 	if (t->dst != nat->params.address)
@@ -322,12 +324,12 @@ enum verdict nat_inbound(struct nat *nat, struct train *t, uint64_t now)
 	if (t->frag_offset > 0)
 		return later_fragment(nat, t, false, now);
 	if (protocol == NAT_ICMP && is_icmp_error(t))
-		return icmp_error_inbound(nat, t);
+		return nat_icmp_error_inbound(nat, t);
 	if (protocol == NAT_ICMP && train_l4(t)[0] != ICMP_ECHO_REPLY)
 		return DROP_NAT_ICMP_TYPE;
 
 	at = tuple_of(t, protocol, false);
-	mapping = mapping_at(nat, protocol, at.inside_port);
+	mapping = nat_mapping_at(nat, protocol, at.inside_port);
 	if (!mapping)
 		return DROP_NAT_NO_MAPPING;
 	v = inbound_admit(nat, &at, t, mapping, now);
@@ -336,7 +338,7 @@ enum verdict nat_inbound(struct nat *nat, struct train *t, uint64_t now)
 	m = &nat->mappings[mapping];
 	if (train_is_fragment(t)) {
 		key = fragment_key_of(t, false);
-		fragments_note(&nat->fragments, &key, m->inside, now);
+		nat_fragments_note(&nat->fragments, &key, m->inside, now);
 	}
 	set_destination(t, protocol, m->inside, m->inside_port);
 	return PASS;

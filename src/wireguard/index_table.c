@@ -12,6 +12,7 @@ struct entry {
 
 struct index_table {
 	uint32_t mask;
+	uint32_t shift; /* 32 less the bits of the mask */
 	uint32_t used;
 	struct entry *entries;
 };
@@ -23,8 +24,11 @@ int index_table_new(uint32_t capacity, struct index_table **ret)
 
 	if (!t)
 		return -ENOMEM;
-	while (size < (size_t)capacity * 2)
+	t->shift = 28;
+	while (size < (size_t)capacity * 2) {
 		size *= 2;
+		t->shift--;
+	}
 	t->mask = (uint32_t)(size - 1);
 	t->entries = calloc(size, sizeof(*t->entries));
 	if (!t->entries) {
@@ -43,10 +47,10 @@ struct index_table *index_table_free(struct index_table *t)
 	return NULL;
 }
 
-/* The low byte is the slot, the same for many: the multiplication brings the rest down. */
+/* The low byte is the slot, the same for many: the product's top bits depend on all. */
 static uint32_t home(const struct index_table *t, uint32_t index)
 {
-	return (index * UINT32_C(0x9e3779b1) >> 8) & t->mask;
+	return index * UINT32_C(0x9e3779b1) >> t->shift;
 }
 
 static uint32_t place_of(const struct index_table *t, uint32_t index)

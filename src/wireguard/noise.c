@@ -89,13 +89,11 @@ bool noise_initiation_create(const struct noise_self *self, const struct noise_p
 
 	/* es */
 	ok = mix_dh(state, state->ephemeral, peer->public_key, key);
-
-	/* s */
-	if (ok)
+	if (ok) {
+		/* s */
 		seal(state, message + INITIATION_STATIC_AT, key, self->public_key, NOISE_LEN);
 
-	/* ss, {t} */
-	if (ok) {
+		/* ss, {t} */
 		mix_key(state, peer->static_static, key);
 		seal(state, message + INITIATION_STAMP_AT, key, stamp, STAMP_LEN);
 	} else {

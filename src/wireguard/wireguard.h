@@ -131,7 +131,8 @@ void wg_handshaker_peer_remove(struct wg_handshaker *h, uint32_t peer);
  * @message: hostile bytes
  * @from, @to: the datagram's endpoint and our address
  * @load: whether we are under load, so that MAC2 is wanted (the paper, 5.3)
- * @out: always written; kind WG_NOTHING when there is nothing to do
+ * @out: always written, first of all, so @message may not lie in it; kind WG_NOTHING when
+ * there is nothing to do
  *
  * Initiations are rate-limited per peer; a flood is the caller's @load.
  *

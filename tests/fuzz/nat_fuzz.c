@@ -58,15 +58,16 @@ static uint32_t check_flows(const struct nat *nat, uint32_t mapping)
 		const struct flow *f = &nat->flows[i];
 
 		require(f->mapping == mapping);
-		require(flow_find(nat, mapping, f->remote, f->remote_port) == i);
-		require(flow_admits(nat, mapping, f->remote) || !f->holding);
-		require(expiry_class_of(&nat->expiry, flow_timer(nat, i)) != EXPIRY_NONE);
+		require(nat_flow_find(nat, mapping, f->remote, f->remote_port) == i);
+		require(nat_flow_admits(nat, mapping, f->remote) || !f->holding);
+		require(nat_expiry_class_of(&nat->expiry, nat_flow_timer(nat, i)) != EXPIRY_NONE);
 		holding += f->holding;
 		n++;
 	}
 	require(holding == m->n_holding);
 	require(m->protocol != NAT_TCP || holding > 0);
-	require(m->protocol == NAT_TCP || expiry_class_of(&nat->expiry, mapping) != EXPIRY_NONE);
+	require(m->protocol == NAT_TCP ||
+		nat_expiry_class_of(&nat->expiry, mapping) != EXPIRY_NONE);
 	return n;
 }
 
@@ -88,8 +89,8 @@ static void check(const struct nat *nat)
 			if (!i)
 				continue;
 			require(m->external_port == port && m->protocol == (uint32_t)protocol);
-			require(mapping_find(nat, (enum nat_protocol)protocol, m->inside,
-					     m->inside_port) == i);
+			require(nat_mapping_find(nat, (enum nat_protocol)protocol, m->inside,
+						 m->inside_port) == i);
 			n_flows += check_flows(nat, i);
 			n++;
 		}

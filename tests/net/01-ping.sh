@@ -22,7 +22,7 @@ check "100 of 100 pings to the internet are answered" \
 check "100 of 100 pings to 10.66.77.1 are answered" \
 	on alice ping -q -c 100 -i 0.005 -W 1 10.66.77.1
 check "a ping of 1392 bytes, the largest that fits, is answered" \
-	on alice ping -c 1 -W 2 -M do -s 1364 198.51.100.2
+	on alice ping -c 1 -W 2 -M 'do' -s 1364 198.51.100.2
 check "a ping in fragments is answered" on alice ping -c 1 -W 2 -M dont -s 4000 198.51.100.2
 
 capture wan internet eth0 icmp

@@ -21,8 +21,8 @@ check "a name is resolved" same "$(ask alice +short www.example.com)" 198.51.100
 ask alice www.example.com >"$T/dig"
 check "in less than a second" compare "$(sed -n 's/.*Query time: \([0-9]*\).*/\1/p' "$T/dig")" '<' 1000
 check "by TCP" same "$(ask alice +tcp +short www.example.com)" 198.51.100.2
-check "a name that is not there is NXDOMAIN" \
-	sh -c 'grep -q NXDOMAIN "$1"' sh "$(ask bob nowhere.example.com >"$T/nx"; echo "$T/nx")"
+ask bob nowhere.example.com >"$T/nowhere"
+check "a name that is not there is NXDOMAIN" grep -q NXDOMAIN "$T/nowhere"
 
 check "an answer of 3 KB by TCP is whole" \
 	compare "$(ask alice +tcp +short big.example.com TXT | grep -c .)" == 15
@@ -45,8 +45,7 @@ check "and from the second" compare "$(grep -c '^198.51.100.2$' "$T/bob.names")"
 if [ "$GATEWAY" = culvert ]; then
 	check "an outside name that points into the tunnel has no answer" \
 		same "$(ask alice +short inside.example.com)" ""
-	check "10.66.77.1 serves no DNS to the internet" \
-		sh -c '! nsenter -t "$1" -n dig +time=1 +tries=1 @198.51.100.1 www.example.com' sh \
-		"$(cat "$T/internet.pid")"
+	check_not "the gateway serves no DNS to the internet" \
+		on internet dig +time=1 +tries=1 @198.51.100.1 www.example.com
 fi
 finish

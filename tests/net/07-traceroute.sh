@@ -32,8 +32,8 @@ for method in udp icmp tcp; do
 done
 
 check_not "a ping too large for the narrow link is refused" \
-	on alice ping -c 1 -W 1 -M do -s 1300 192.0.3.2
-on alice ping -c 2 -i 0.2 -W 1 -M do -s 1300 192.0.3.2 >"$T/ping" 2>&1
+	on alice ping -c 1 -W 1 -M 'do' -s 1300 192.0.3.2
+on alice ping -c 2 -i 0.2 -W 1 -M 'do' -s 1300 192.0.3.2 >"$T/ping" 2>&1
 check "and the client has learnt its MTU" grep -q 'mtu *= *1280' "$T/ping"
 on alice ip route flush cache
 head -c 20000000 /dev/zero >"$T/upload"

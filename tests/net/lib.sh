@@ -122,6 +122,11 @@ check_not() {
 	passed "$sentence"
 }
 
+# not COMMAND... - for wait_for: the command fails
+not() {
+	! "$@"
+}
+
 # compare A OP B - for check: a comparison of two numbers or sums, which it shows
 compare() {
 	echo "compared: $*"
@@ -176,6 +181,8 @@ host() {
 		: >"$T/$name/resolv.conf"
 		on "$name" sh -c '
 			hostname "$1"
+			# Addresses are there at once, not after a second of asking whether they are taken.
+			sysctl -q -w net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 			ip link set lo up
 			for dir in /run/culvert /run/wireguard /run/lock /var/lib; do
 				mkdir -p $dir && mount -t tmpfs tmpfs $dir
@@ -344,11 +351,6 @@ status_json() {
 # status PATH - one member of the status, e.g. `status nat.tcp.mappings`; 0 if there is none
 status() {
 	status_json | /usr/bin/python3 "$TOOLS/status.py" "$1"
-}
-
-# gateway_cpu_ms - processor time that the gateway has used
-gateway_cpu_ms() {
-	awk '{ sub(/.*\) /, ""); print ($12 + $13) * 10 }' "/proc/$gateway_pid/stat"
 }
 
 # gateway_rss_kib - its resident memory
@@ -550,4 +552,14 @@ python() {
 	python_host=$1
 	shift
 	on "$python_host" /usr/bin/python3 "$T/program.py" "$@"
+}
+
+# gateway_cpu_us - processor time that the gateway's threads have used, finer than ticks
+gateway_cpu_us() {
+	cat "/proc/$gateway_pid/task/"*/schedstat | awk '{ ns += $1 } END { print int(ns / 1000) }'
+}
+
+# mappings - of all protocols
+mappings() {
+	echo $(($(status nat.tcp.mappings) + $(status nat.udp.mappings) + $(status nat.icmp.mappings)))
 }

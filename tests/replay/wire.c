@@ -372,3 +372,9 @@ const char *ports_guard(const struct ports *p, enum port_protocol protocol)
 	(void)protocol;
 	return "none";
 }
+
+void external_set_offload(struct external *ext, bool on)
+{
+	(void)ext;
+	(void)on;
+}

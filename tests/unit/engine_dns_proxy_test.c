@@ -487,7 +487,7 @@ static void strangers_are_turned_away(void **state)
 static void one_address_has_16_connections_and_no_more(void **state)
 {
 	struct rig *rig = *state;
-	int port = listen_for(rig, "127.0.0.1/32");
+	int port = listen_for(rig, "127.0.0.0/8");
 	uint8_t byte;
 	int fds[17];
 
@@ -497,6 +497,31 @@ static void one_address_has_16_connections_and_no_more(void **state)
 	assert_true(recv(fds[16], &byte, 1, 0) <= 0);
 	assert_false(readable(fds[15], 0));
 	for (int i = 0; i < 17; i++)
+		close(fds[i]);
+}
+
+static void behind_a_translator_the_oldest_idle_connection_gives_way(void **state)
+{
+	struct rig *rig = *state;
+	int port = listen_for(rig, "127.0.0.1/32");
+	uint8_t byte;
+	int fds[257];
+
+	for (int i = 0; i < 256; i++) {
+		fds[i] = connect_to(port);
+		if (i == 0)
+			usleep(20000); /* so that it is the oldest, all others being of one moment */
+	}
+	put_tcp(fds[255], 1, "a.example");
+	(void)receive(rig->upstream[0]); /* all have been accepted */
+	assert_false(readable(fds[0], 0));
+	fds[256] = connect_to(port);
+	assert_true(readable(fds[0], 1000));
+	assert_true(recv(fds[0], &byte, 1, 0) <= 0);
+	put_tcp(fds[256], 2, "b.example");
+	(void)receive(rig->upstream[0]);
+	assert_false(readable(fds[255], 0));
+	for (int i = 0; i < 257; i++)
 		close(fds[i]);
 }
 
@@ -528,6 +553,7 @@ int main(void)
 		T(queries_on_one_connection_are_answered_as_answers_come),
 		T(strangers_are_turned_away),
 		T(one_address_has_16_connections_and_no_more),
+		T(behind_a_translator_the_oldest_idle_connection_gives_way),
 		T(what_is_no_query_ends_the_connection),
 	};
 

@@ -9,9 +9,7 @@
 
 #include "io_netns.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -53,7 +51,7 @@ static void set_up(void)
 {
 	rng = rng_seeded(7);
 	netns_pair(&host, &peer);
-	/* A segment of the handshake's last answer could otherwise be the kernel's own ARP. */
+	/* Both learn each other's link address, so that no packet waits for it. */
 	netns_run("ping -c 1 -W 2 192.0.2.2 >/dev/null");
 }
 

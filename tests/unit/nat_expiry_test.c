@@ -13,7 +13,7 @@
 
 static void start(struct expiry *e)
 {
-	assert_int_equal(expiry_init(e, IDS), 0);
+	assert_int_equal(nat_expiry_init(e, IDS), 0);
 	for (int c = 1; c < N_EXPIRY_CLASSES; c++)
 		e->timeout[c] = (uint64_t)c * 10 * NS_PER_S;
 }
@@ -24,17 +24,17 @@ static void a_timer_runs_its_timeout_and_at_most_a_grain_more(void **state)
 
 	(void)state;
 	start(&e);
-	assert_true(expiry_next(&e) == NEVER);
-	expiry_arm(&e, 7, EXPIRY_TCP_TRANSITORY, 100 * NS_PER_S);
-	assert_int_equal(expiry_due(&e, 110 * NS_PER_S), 0);
-	assert_in_range(expiry_next(&e), 110 * NS_PER_S, 111 * NS_PER_S);
-	assert_int_equal(expiry_due(&e, 111 * NS_PER_S), 7);
-	assert_int_equal(expiry_class_of(&e, 7), EXPIRY_TCP_TRANSITORY);
-	expiry_stop(&e, 7);
-	expiry_stop(&e, 7);
-	assert_int_equal(expiry_class_of(&e, 7), EXPIRY_NONE);
-	assert_true(expiry_next(&e) == NEVER);
-	expiry_done(&e);
+	assert_true(nat_expiry_next(&e) == NEVER);
+	nat_expiry_arm(&e, 7, EXPIRY_TCP_TRANSITORY, 100 * NS_PER_S);
+	assert_int_equal(nat_expiry_due(&e, 110 * NS_PER_S), 0);
+	assert_in_range(nat_expiry_next(&e), 110 * NS_PER_S, 111 * NS_PER_S);
+	assert_int_equal(nat_expiry_due(&e, 111 * NS_PER_S), 7);
+	assert_int_equal(nat_expiry_class_of(&e, 7), EXPIRY_TCP_TRANSITORY);
+	nat_expiry_stop(&e, 7);
+	nat_expiry_stop(&e, 7);
+	assert_int_equal(nat_expiry_class_of(&e, 7), EXPIRY_NONE);
+	assert_true(nat_expiry_next(&e) == NEVER);
+	nat_expiry_done(&e);
 }
 
 static void refreshing_within_a_grain_never_shortens_a_timer(void **state)
@@ -45,12 +45,12 @@ static void refreshing_within_a_grain_never_shortens_a_timer(void **state)
 	(void)state;
 	start(&e);
 	for (int i = 0; i < 1000; i++) {
-		expiry_arm(&e, 1, EXPIRY_UDP, now);
-		assert_int_equal(expiry_due(&e, now + e.timeout[EXPIRY_UDP] - 1), 0);
-		assert_int_equal(expiry_due(&e, now + e.timeout[EXPIRY_UDP] + EXPIRY_GRAIN), 1);
+		nat_expiry_arm(&e, 1, EXPIRY_UDP, now);
+		assert_int_equal(nat_expiry_due(&e, now + e.timeout[EXPIRY_UDP] - 1), 0);
+		assert_int_equal(nat_expiry_due(&e, now + e.timeout[EXPIRY_UDP] + EXPIRY_GRAIN), 1);
 		now += NS_PER_S / 7;
 	}
-	expiry_done(&e);
+	nat_expiry_done(&e);
 }
 
 /* The slow way: an array of last-touched times and classes. */
@@ -69,24 +69,24 @@ static void many_timers_run_out_as_in_the_obvious_model(void **state)
 
 		now += rng_below(&rng, (uint32_t)NS_PER_S / 2);
 		if (rng_below(&rng, 5) == 0) {
-			expiry_stop(&e, id);
+			nat_expiry_stop(&e, id);
 			class_of[id] = EXPIRY_NONE;
 		} else {
 			class_of[id] = 1 + (int)rng_below(&rng, N_EXPIRY_CLASSES - 1);
 			touched[id] = now;
-			expiry_arm(&e, id, (enum expiry_class)class_of[id], now);
+			nat_expiry_arm(&e, id, (enum expiry_class)class_of[id], now);
 		}
-		while ((id = expiry_due(&e, now)) != 0) {
-			assert_int_equal(expiry_class_of(&e, id), class_of[id]);
+		while ((id = nat_expiry_due(&e, now)) != 0) {
+			assert_int_equal(nat_expiry_class_of(&e, id), class_of[id]);
 			assert_true(touched[id] + e.timeout[class_of[id]] <= now);
-			expiry_stop(&e, id);
+			nat_expiry_stop(&e, id);
 			class_of[id] = EXPIRY_NONE;
 		}
 		id = 1 + rng_below(&rng, IDS); /* nobody is forgotten */
 		if (class_of[id] != EXPIRY_NONE)
 			assert_true(touched[id] + e.timeout[class_of[id]] + EXPIRY_GRAIN > now);
 	}
-	expiry_done(&e);
+	nat_expiry_done(&e);
 }
 
 int main(void)

@@ -167,8 +167,10 @@ static void an_error_about_what_was_never_sent_is_dropped(void **state)
 				 protos[i] == UDP ? PASS : DROP_NAT_ICMP_EMBEDDED);
 
 		/* Another source than ours. */
-		make_error(HOP, ICMP_UNREACHABLE, c.in, 28);
-		store_be32(rig.bytes + 16, EXTERNAL);
+		make_error(HOP, ICMP_UNREACHABLE, c.out, 28);
+		store_be32(rig.bytes + 28 + 12, OTHER);
+		store_be16(rig.bytes + 28 + 10, 0);
+		store_be16(rig.bytes + 28 + 10, (uint16_t)~slow_sum(0, rig.bytes + 28, 20));
 		reseal();
 		assert_int_equal(rig_pass(&rig, false, 0), DROP_NAT_ICMP_EMBEDDED);
 	}

@@ -52,21 +52,22 @@ static void any_history_agrees_with_the_obvious_model(void **state)
 				   .inside_port = (uint16_t)rng_below(&rng, 40),
 				   .protocol =
 					   (enum nat_protocol)rng_below(&rng, N_NAT_PROTOCOLS) };
-		uint32_t index = mapping_find(rig.nat, e.protocol, e.inside, e.inside_port);
+		uint32_t index = nat_mapping_find(rig.nat, e.protocol, e.inside, e.inside_port);
 
 		assert_int_equal(index, model_find(model, &e));
 		if (slot->index) {
-			mapping_end(rig.nat, slot->index, rig.now);
-			assert_int_equal(mapping_find(rig.nat, slot->protocol, slot->inside,
-						      slot->inside_port),
+			nat_mapping_end(rig.nat, slot->index, rig.now);
+			assert_int_equal(nat_mapping_find(rig.nat, slot->protocol, slot->inside,
+							  slot->inside_port),
 					 0);
 			slot->index = 0;
 		} else if (!index) {
-			assert_int_equal(mapping_add(rig.nat, e.protocol, e.inside, e.inside_port,
-						     e.inside - ALICE, rig.now, &e.index),
+			assert_int_equal(nat_mapping_add(rig.nat, e.protocol, e.inside,
+							 e.inside_port, e.inside - ALICE, rig.now,
+							 &e.index),
 					 PASS);
-			assert_int_equal(mapping_at(rig.nat, e.protocol,
-						    rig.nat->mappings[e.index].external_port),
+			assert_int_equal(nat_mapping_at(rig.nat, e.protocol,
+							rig.nat->mappings[e.index].external_port),
 					 e.index);
 			*slot = e;
 		}

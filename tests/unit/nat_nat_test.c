@@ -115,6 +115,16 @@ static void an_idle_established_connection_lives_2_h_4_min(void **state)
 	assert_lives(NAT_TCP, open_tcp(ALICE, 5), 7440 * SECOND);
 }
 
+static void what_comes_from_outside_does_not_refresh_a_connection(void **state)
+{
+	uint16_t port = open_tcp(ALICE, 5);
+
+	(void)state;
+	rig_wait(&rig, 4000 * SECOND);
+	assert_int_equal(tcp_in(&rig, SERVER, 80, port, TCP_ACK), PASS);
+	assert_lives(NAT_TCP, port, 3440 * SECOND);
+}
+
 static void a_syn_without_answer_lives_4_minutes(void **state)
 {
 	(void)state;
@@ -281,6 +291,23 @@ static void a_removed_clients_mappings_end_and_nobody_elses(void **state)
 	assert_int_equal(tcp_in(&rig, SERVER, 443, bob, TCP_SYN | TCP_ACK), PASS);
 }
 
+/* The id may be another peer's next. */
+static void a_removed_clients_ports_are_held_from_its_successor(void **state)
+{
+	struct nat_params params = rig_params();
+
+	(void)state;
+	rig_stop(&rig);
+	rig_start(&rig, &params, 1);
+	for (uint16_t i = 0; i < 64; i++)
+		assert_int_equal(udp_out(&rig, ALICE, i, SERVER, 443), PASS);
+	assert_int_equal(nat_client_remove(rig.nat, 0), 64);
+	rig_wait(&rig, 119 * SECOND);
+	assert_int_equal(udp_out(&rig, ALICE, 1, SERVER, 443), DROP_NAT_NO_PORT);
+	rig_wait(&rig, SECOND);
+	assert_int_equal(udp_out(&rig, ALICE, 1, SERVER, 443), PASS);
+}
+
 static void a_new_address_ends_all_mappings_and_leases(void **state)
 {
 	uint16_t port;
@@ -409,6 +436,7 @@ int main(void)
 		RIGGED(a_dns_query_lives_15_seconds_but_other_traffic_keeps_it),
 		RIGGED(an_echo_lives_60_seconds),
 		RIGGED(an_idle_established_connection_lives_2_h_4_min),
+		RIGGED(what_comes_from_outside_does_not_refresh_a_connection),
 		RIGGED(a_syn_without_answer_lives_4_minutes),
 		RIGGED(a_connection_that_both_have_closed_lingers_shortly),
 		RIGGED(a_connection_that_outside_has_reset_lives_4_minutes),
@@ -418,6 +446,7 @@ int main(void)
 		RIGGED(deadlines_are_whole_seconds_and_never_in_a_loop),
 		RIGGED(reaping_keeps_to_its_budget),
 		RIGGED(a_removed_clients_mappings_end_and_nobody_elses),
+		RIGGED(a_removed_clients_ports_are_held_from_its_successor),
 		RIGGED(a_new_address_ends_all_mappings_and_leases),
 		RIGGED(counts_add_up),
 		RIGGED(leases_come_and_go),

@@ -21,14 +21,14 @@ static void start(uint64_t hold, int blocks)
 {
 	memset(clients, 0, sizeof(clients));
 	rng = rng_seeded(5);
-	assert_int_equal(ports_init(&ports, hold, clients), 0);
+	assert_int_equal(nat_ports_init(&ports, hold, clients), 0);
 	for (int i = 0; i < blocks; i++)
 		assert_int_equal(nat_ports_lease(&ports, (uint16_t)(20032 + 64 * i)), 0);
 }
 
 static uint16_t take(uint32_t client, enum ports_wish wish, uint64_t now)
 {
-	return ports_take(&ports, client, 0, PLENTY, wish, 9, &rng, now);
+	return nat_ports_take(&ports, client, 0, PLENTY, wish, 9, &rng, now);
 }
 
 static void leases_are_aligned_blocks_and_given_once(void **state)
@@ -40,7 +40,7 @@ static void leases_are_aligned_blocks_and_given_once(void **state)
 	assert_int_equal(ports.n_leased, 64);
 	assert_int_equal(nat_ports_lease(&ports, 0), 0);
 	assert_int_equal(ports.n_leased, 127);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 static void every_leased_port_is_given_exactly_once_then_none(void **state)
@@ -58,9 +58,9 @@ static void every_leased_port_is_given_exactly_once_then_none(void **state)
 		assert_int_equal(ports.mapping[port], 9);
 	}
 	assert_int_equal(take(0, PORTS_ANY, 0), 0);
-	ports_give(&ports, 20100, 0, 0);
+	nat_ports_give(&ports, 20100, 0, 0);
 	assert_int_equal(take(1, PORTS_ANY, 0), 20100);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 static void port_0_is_never_given(void **state)
@@ -72,7 +72,7 @@ static void port_0_is_never_given(void **state)
 		assert_int_not_equal(take(0, PORTS_EVEN, 0), 0);
 	assert_int_equal(take(0, PORTS_ANY, 0), 0);
 	assert_int_equal(ports.n_free[0] + ports.n_free[1], 0);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 /* RFC 4787 REQ-4: preserved where possible, which never means refused. */
@@ -85,7 +85,7 @@ static void parity_is_kept_while_there_is_a_choice(void **state)
 	assert_int_equal(take(0, PORTS_ODD, 0) & 1, 0);
 	for (int i = 0; i < 31; i++)
 		assert_int_equal(take(0, PORTS_EVEN, 0) & 1, 0);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 /* RFC 6888 REQ-15: a chi-squared test over 64 ports, 63 degrees of freedom, p = 10^-6. */
@@ -100,12 +100,12 @@ static void the_choice_is_uniform(void **state)
 		uint16_t port = take(0, PORTS_ANY, 0);
 
 		n[port - 20032]++;
-		ports_give(&ports, port, 0, 0);
+		nat_ports_give(&ports, port, 0, 0);
 	}
 	for (int i = 0; i < 64; i++)
 		chi += ((double)n[i] - 1000) * ((double)n[i] - 1000) / 1000;
 	assert_true(chi < 131);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 /* RFC 6888 REQ-8. */
@@ -117,12 +117,12 @@ static void a_freed_port_is_held_from_others_but_not_from_its_owner(void **state
 	start(HOLD, 1);
 	for (int i = 0; i < 64; i++)
 		assert_int_not_equal(take(0, PORTS_ANY, now), 0);
-	ports_give(&ports, 20050, 0, now);
+	nat_ports_give(&ports, 20050, 0, now);
 	assert_int_equal(take(1, PORTS_ANY, now + HOLD - 1), 0);
 	assert_int_equal(take(0, PORTS_ANY, now + HOLD - 1), 20050);
-	ports_give(&ports, 20050, 0, now);
+	nat_ports_give(&ports, 20050, 0, now);
 	assert_int_equal(take(1, PORTS_ANY, now + HOLD), 20050);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 static void a_client_at_its_limit_uses_its_own_held_ports_again(void **state)
@@ -132,14 +132,14 @@ static void a_client_at_its_limit_uses_its_own_held_ports_again(void **state)
 	(void)state;
 	start(HOLD, 4);
 	for (uint32_t i = 0; i < 1000; i++, now += NS_PER_S / 500) {
-		uint16_t port = ports_take(&ports, 0, 0, 32, PORTS_EVEN, 1, &rng, now);
+		uint16_t port = nat_ports_take(&ports, 0, 0, 32, PORTS_EVEN, 1, &rng, now);
 
 		assert_int_equal(port & 1, 0);
-		ports_give(&ports, port, 0, now);
+		nat_ports_give(&ports, port, 0, now);
 	}
 	assert_int_equal(clients[0].n_held, 32);
 	assert_int_equal(ports.n_free[0] + ports.n_free[1], 4 * 64 - 32);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 static void a_removed_clients_held_ports_are_nobodys(void **state)
@@ -151,12 +151,12 @@ static void a_removed_clients_held_ports_are_nobodys(void **state)
 	for (int i = 0; i < 64; i++)
 		assert_int_not_equal(take(0, PORTS_ANY, now), 0);
 	for (uint16_t port = 20032; port < 20096; port++)
-		ports_give(&ports, port, 0, now);
-	ports_forget_client(&ports, 0);
+		nat_ports_give(&ports, port, 0, now);
+	nat_ports_forget_client(&ports, 0);
 	assert_int_equal(clients[0].n_held, 0);
 	assert_int_equal(take(0, PORTS_ANY, now + HOLD - 1), 0);
 	assert_int_not_equal(take(0, PORTS_ANY, now + HOLD), 0);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 static void only_wholly_idle_blocks_above_the_reserve_are_given_back(void **state)
@@ -167,19 +167,19 @@ static void only_wholly_idle_blocks_above_the_reserve_are_given_back(void **stat
 
 	(void)state;
 	start(HOLD, 2);
-	assert_int_equal(ports_idle(&ports, 2, now), -1);
+	assert_int_equal(nat_ports_idle(&ports, 2, now), -1);
 	port = take(0, PORTS_ANY, now);
-	assert_int_equal(ports_idle(&ports, 1, now), -1);
-	first = ports_idle(&ports, 0, now);
+	assert_int_equal(nat_ports_idle(&ports, 1, now), -1);
+	first = nat_ports_idle(&ports, 0, now);
 	assert_true(first >= 0 && (port < first || port > first + 63));
 	assert_int_equal(ports.n_leased, 64);
-	assert_int_equal(ports_idle(&ports, 0, now), -1);
-	ports_give(&ports, port, 0, now);
-	assert_int_equal(ports_idle(&ports, 0, now + HOLD - 1), -1);
-	assert_true(ports_idle(&ports, 0, now + HOLD) >= 0);
+	assert_int_equal(nat_ports_idle(&ports, 0, now), -1);
+	nat_ports_give(&ports, port, 0, now);
+	assert_int_equal(nat_ports_idle(&ports, 0, now + HOLD - 1), -1);
+	assert_true(nat_ports_idle(&ports, 0, now + HOLD) >= 0);
 	assert_int_equal(ports.n_leased, 0);
 	assert_int_equal(ports.n_free[0] + ports.n_free[1], 0);
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 /* The slow way: one record per port, searched from end to end. */
@@ -230,12 +230,12 @@ static void any_history_agrees_with_the_obvious_model(void **state)
 		} else if (model[port].mapped) {
 			model[port].mapped = false;
 			model[port].held_until = now + HOLD;
-			ports_give(&ports, port, model[port].client, now);
+			nat_ports_give(&ports, port, model[port].client, now);
 		}
 		nat_ports_release(&ports, now);
 		assert_int_equal(ports.n_free[0] + ports.n_free[1], model_free(now));
 	}
-	ports_done(&ports);
+	nat_ports_done(&ports);
 }
 
 int main(void)

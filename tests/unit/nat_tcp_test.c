@@ -13,7 +13,7 @@
 static void go(struct tcp_flow *f, enum tcp_direction d, uint8_t flags, uint32_t seq, uint32_t ack,
 	       uint32_t len)
 {
-	tcp_advance(f, d, &(struct tcp_segment){ flags, seq, ack, len });
+	nat_tcp_advance(f, d, &(struct tcp_segment){ flags, seq, ack, len });
 }
 
 static struct tcp_flow established(void)
@@ -22,11 +22,11 @@ static struct tcp_flow established(void)
 
 	go(&f, TCP_OUT, TCP_SYN, 1000, 0, 0);
 	assert_int_equal(f.state, TCP_OPENING);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_TRANSITORY);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_TRANSITORY);
 	go(&f, TCP_IN, TCP_SYN | TCP_ACK, 5000, 1001, 0);
 	assert_int_equal(f.state, TCP_ESTABLISHED);
 	go(&f, TCP_OUT, TCP_ACK, 1001, 5001, 0);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_ESTABLISHED);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_ESTABLISHED);
 	return f;
 }
 
@@ -37,19 +37,19 @@ static void a_connection_opens_and_closes(void **state)
 	(void)state;
 	go(&f, TCP_OUT, TCP_ACK | TCP_FIN, 1001, 5001, 10);
 	assert_int_equal(f.state, TCP_HALF_CLOSED);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_ESTABLISHED);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_ESTABLISHED);
 	go(&f, TCP_IN, TCP_ACK, 5001, 1006, 500); /* some of the data, not the FIN */
 	assert_int_equal(f.state, TCP_HALF_CLOSED);
 	go(&f, TCP_IN, TCP_ACK | TCP_FIN, 5501, 1006, 0);
 	assert_int_equal(f.state, TCP_CLOSING);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_TRANSITORY);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_TRANSITORY);
 	go(&f, TCP_OUT, TCP_ACK, 1012, 5501, 0); /* not the FIN yet */
 	assert_int_equal(f.state, TCP_CLOSING);
 	go(&f, TCP_OUT, TCP_ACK, 1012, 5502, 0);
 	assert_int_equal(f.state, TCP_CLOSING);
 	go(&f, TCP_IN, TCP_ACK, 5502, 1012, 0);
 	assert_int_equal(f.state, TCP_CLOSED);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_CLOSED);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_CLOSED);
 	go(&f, TCP_IN, TCP_ACK | TCP_FIN, 5501, 1012, 0); /* the last ACK was lost */
 	go(&f, TCP_OUT, TCP_ACK, 1012, 5502, 0);
 	assert_int_equal(f.state, TCP_CLOSED);
@@ -95,7 +95,7 @@ static void both_may_open_at_once(void **state)
 	f = (struct tcp_flow){ 0 };
 	go(&f, TCP_IN, TCP_SYN, 9, 0, 0);
 	assert_int_equal(f.state, TCP_ASKED);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_TRANSITORY);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_TRANSITORY);
 	go(&f, TCP_IN, TCP_SYN, 9, 0, 0);
 	assert_int_equal(f.state, TCP_ASKED);
 	go(&f, TCP_OUT, TCP_SYN, 1, 0, 0);
@@ -110,7 +110,7 @@ static void a_rst_from_outside_is_doubted_until_inside_agrees(void **state)
 	(void)state;
 	go(&f, TCP_IN, TCP_RST, 5001, 0, 0);
 	assert_int_equal(f.state, TCP_RESET);
-	assert_int_equal(tcp_class(&f), EXPIRY_TCP_TRANSITORY);
+	assert_int_equal(nat_tcp_class(&f), EXPIRY_TCP_TRANSITORY);
 	go(&f, TCP_IN, TCP_ACK, 5001, 1001, 100);
 	assert_int_equal(f.state, TCP_RESET);
 	go(&f, TCP_OUT, TCP_ACK, 1001, 5101, 0);

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "base/wire.h"
+#include "wireguard/cookie.h"
 #include "wireguard_pair.h"
 
 static const uint8_t psk[WG_KEY_LEN] = { 7, 7, 7 };
@@ -192,6 +194,28 @@ static void a_replayed_or_foreign_response_is_refused(void **state)
 	assert_int_equal(receive(1, second.message, second.len, &out), DROP_WG_MAC);
 }
 
+/* The index is not part of what the response authenticates. */
+static void a_response_under_another_index_of_the_peer_is_refused(void **state)
+{
+	struct wg_output first, second, out;
+	struct cookie_jar jar;
+	uint32_t old;
+
+	(void)state;
+	pair_connect(&p);
+	old = p.side[0].keys.local_index;
+	p.now += 6 * NS_PER_S;
+	initiate(&first);
+	assert_int_equal(receive(1, first.message, first.len, &second), PASS);
+	cookie_jar_init(&jar, p.side[0].public_key);
+	store_le32(second.message + RESPONSE_RECEIVER_AT, old);
+	cookie_add_macs(&jar, second.message, WG_RESPONSE_LEN, p.now);
+	assert_int_equal(receive(0, second.message, second.len, &out), DROP_WG_INDEX);
+	store_le32(second.message + RESPONSE_RECEIVER_AT, second.keys.remote_index);
+	cookie_add_macs(&jar, second.message, WG_RESPONSE_LEN, p.now);
+	assert_int_equal(receive(0, second.message, second.len, &out), PASS);
+}
+
 static void a_stranger_is_refused(void **state)
 {
 	struct wg_output first, out;
@@ -334,6 +358,25 @@ static void a_retransmission_follows_a_peer_that_moved(void **state)
 	assert_true(endpoint_equal(&out.to, &elsewhere));
 }
 
+static void a_retransmission_goes_where_the_peer_has_just_initiated_from(void **state)
+{
+	const struct endpoint elsewhere = pair_endpoint(0x0a0000ff, 999);
+	struct side *s = &p.side[1];
+	struct wg_output first, out;
+
+	(void)state;
+	initiate(&first);
+	wg_handshaker_initiate(s->h, s->peer, &p.side[0].at, &s->at.addr, p.now, pair_wall(&p),
+			       &first);
+	s->at = elsewhere;
+	assert_int_equal(receive(0, first.message, first.len, &out), PASS);
+	assert_true(endpoint_equal(&out.to, &elsewhere));
+	p.now += 6 * NS_PER_S;
+	wg_handshaker_on_deadline(p.side[0].h, p.now, pair_wall(&p), &out);
+	assert_int_equal(out.len, WG_INITIATION_LEN);
+	assert_true(endpoint_equal(&out.to, &elsewhere));
+}
+
 static void a_full_table_serves_every_peer(void **state)
 {
 	enum { N = 600 };
@@ -386,6 +429,7 @@ int main(void)
 		TEST(stamps_grow_though_the_clock_is_set_back),
 		TEST(initiations_of_a_peer_within_20_ms_are_refused),
 		TEST(a_replayed_or_foreign_response_is_refused),
+		TEST(a_response_under_another_index_of_the_peer_is_refused),
 		TEST(a_stranger_is_refused),
 		TEST(keys_that_cannot_be_a_peers_are_refused),
 		TEST(another_pre_shared_key_takes_effect),
@@ -395,6 +439,7 @@ int main(void)
 		TEST(under_load_a_source_is_limited_though_it_has_a_cookie),
 		TEST(random_noise_has_no_effect),
 		TEST(a_retransmission_follows_a_peer_that_moved),
+		TEST(a_retransmission_goes_where_the_peer_has_just_initiated_from),
 		TEST(a_full_table_serves_every_peer),
 	};
 

@@ -158,6 +158,20 @@ static void another_pre_shared_key_does_not_fit(void **unused)
 	assert_false(noise_response_consume(&i.self, &i.other, second, &is));
 }
 
+static void a_peer_key_of_low_order_makes_no_message(void **unused)
+{
+	static const struct noise_state zero;
+	uint8_t message[WG_INITIATION_LEN], stamp[STAMP_LEN] = { 0 };
+	struct noise_state state;
+	struct party i, r;
+
+	(void)unused;
+	parties(&i, &r);
+	memset(i.other.public_key, 0, NOISE_LEN);
+	assert_false(noise_initiation_create(&i.self, &i.other, 1, stamp, &rng, &state, message));
+	assert_memory_equal(&state, &zero, sizeof(zero));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +179,7 @@ int main(void)
 		cmocka_unit_test(any_flipped_bit_of_an_initiation_is_noticed),
 		cmocka_unit_test(a_forged_response_leaves_the_handshake_as_it_was),
 		cmocka_unit_test(another_pre_shared_key_does_not_fit),
+		cmocka_unit_test(a_peer_key_of_low_order_makes_no_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,23 @@ static void a_replayed_message_is_refused(void **state)
 	assert_int_equal(p.side[1].n_data, 2);
 }
 
+static void a_replay_is_refused_before_it_costs_a_decryption(void **state)
+{
+	uint8_t before[256];
+
+	(void)state;
+	seal_batch(2);
+	memcpy(before, messages[1], sizeof(before));
+	wg_tunnel_open(p.side[1].t, &rx[1], 1, p.now);
+	assert_int_equal(rx[1].verdict, PASS);
+	memcpy(messages[1], before, sizeof(before));
+	rx[1].data = messages[1];
+	rx[1].len = tx[1].len;
+	wg_tunnel_open(p.side[1].t, &rx[1], 1, p.now);
+	assert_int_equal(rx[1].verdict, DROP_WG_REPLAY);
+	assert_memory_equal(messages[1], before, sizeof(before));
+}
+
 static void a_forged_message_changes_nothing(void **state)
 {
 	struct addr from;
@@ -245,6 +262,7 @@ int main(void)
 		TEST(a_long_batch_is_opened_in_place),
 		TEST(each_message_of_a_bad_batch_gets_its_own_verdict),
 		TEST(a_replayed_message_is_refused),
+		TEST(a_replay_is_refused_before_it_costs_a_decryption),
 		TEST(a_forged_message_changes_nothing),
 		TEST(a_genuine_message_from_elsewhere_moves_the_endpoint_once),
 		TEST(a_late_message_of_the_previous_session_is_still_received),

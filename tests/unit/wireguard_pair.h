@@ -48,7 +48,9 @@ struct side {
 struct pair {
 	struct side side[2];
 	uint64_t now;
-	bool cut[2]; /* nothing arrives at this side */
+	bool cut[2];       /* nothing arrives at this side */
+	uint32_t loss;     /* per cent of all datagrams */
+	struct rng chance; /* which ones */
 	struct datagram wire[PAIR_WIRE];
 	int n_wire;
 	struct datagram last; /* the last one sent, lost or not */
@@ -110,6 +112,8 @@ static inline void pair_send(struct pair *p, int from, const uint8_t *bytes, siz
 	memcpy(d->bytes, bytes, len);
 	if (wg_message_type(bytes, len) == WG_DATA)
 		p->last_data = *d;
+	if (p->loss > 0 && rng_below(&p->chance, 100) < p->loss)
+		return;
 	if (!p->cut[d->to] && p->n_wire < PAIR_WIRE)
 		p->wire[p->n_wire++] = *d;
 }

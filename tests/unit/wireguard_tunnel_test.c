@@ -233,6 +233,7 @@ static void a_removed_peer_leaves_nothing_behind(void **state)
 	p.now += 121 * NS_PER_S;
 	assert_int_equal(pair_seal(&p, 0, 64), PASS); /* an event is pending */
 	wg_tunnel_peer_remove(s->t, s->peer);
+	assert_false(wg_tunnel_next_event(s->t, &event));
 	pair_settle(&p);
 	assert_int_equal(s->verdict, DROP_WG_INDEX);
 	assert_false(wg_tunnel_next_event(s->t, &event));
@@ -270,6 +271,39 @@ static void statistics_count_what_wg_counts(void **state)
 	assert_int_equal(counter_get(&stats(1)->last_handshake), start);
 	assert_int_equal(counter_get(&stats(1)->last_received), start);
 	assert_int_equal(counter_get(&stats(0)->last_received), 0);
+}
+
+/* Both sides talk and both may initiate: whatever was lost, no state is a dead end. */
+static void after_any_losses_both_sides_talk_again_within_20_s(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		int heard[2];
+
+		pair_start(&p, no_psk);
+		p.chance = rng_seeded(seed);
+		p.loss = 20 + 10 * (uint32_t)(seed % 7);
+		for (int second = 0; second < 500 + (int)seed; second++) {
+			(void)pair_seal(&p, (int)rng_below(&p.chance, 2), 64);
+			pair_run(&p, NS_PER_S);
+		}
+		p.loss = 0;
+		for (int second = 0; second < 20; second++) {
+			(void)pair_seal(&p, 0, 64);
+			(void)pair_seal(&p, 1, 64);
+			pair_run(&p, NS_PER_S);
+		}
+		for (int i = 0; i < 2; i++)
+			heard[i] = p.side[i].n_data;
+		for (int second = 0; second < 300; second++) {
+			assert_int_equal(pair_seal(&p, 0, 64), PASS);
+			assert_int_equal(pair_seal(&p, 1, 64), PASS);
+			pair_run(&p, NS_PER_S);
+		}
+		assert_int_equal(p.side[0].n_data, heard[0] + 300);
+		assert_int_equal(p.side[1].n_data, heard[1] + 300);
+		pair_end(&p);
+	}
 }
 
 /* Every peer of a full table with three sessions and an event each. */
@@ -323,6 +357,7 @@ int main(void)
 		TEST(a_removed_peer_leaves_nothing_behind),
 		TEST(adding_a_peer_again_leaves_its_session_alone),
 		TEST(statistics_count_what_wg_counts),
+		cmocka_unit_test(after_any_losses_both_sides_talk_again_within_20_s),
 		TEST(a_full_table_behaves),
 	};
 
