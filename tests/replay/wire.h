@@ -73,6 +73,9 @@ void wire_host_in(struct tun *tun, const uint8_t *packet, size_t len);
 /** wire_tunnel_in() - a datagram for the tunnel's port, steered as the kernel would */
 void wire_tunnel_in(struct udp **group, unsigned int workers, const struct wire_packet *p);
 
+/** wire_external_last() - the first end of the group that was opened last */
+struct external *wire_external_last(void);
+
 /** wire_external_in() - an IPv4 packet for the external interface, steered by @worker */
 void wire_external_in(struct external *ext, const uint8_t *packet, size_t len);
 
