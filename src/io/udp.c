@@ -69,14 +69,14 @@ static int set_options(const struct udp *udp, uint32_t fwmark)
 	if (r == 0)
 		r = set_int(udp->fd, IPPROTO_IP, IP_RECVTOS, 1);
 	/*
-	 * INTERFACE: the link's own MTU counts, EMSGSIZE above it, and nothing that ICMP says.
-	 * With DO a stranger who knows a client's address could forge one "fragmentation needed"
-	 * of 552 bytes and so keep what is larger from it for ten minutes: for a UDP socket that
-	 * is not connected the kernel can't tell such a message from a true one.  IPv6 has no
-	 * path below 1280 bytes, so its ICMP is heard.
+	 * DO: DF on every datagram, and EMSGSIZE as soon as the kernel knows that the path
+	 * is narrower.  PROBE would set DF too, but lose silently what the path can't carry.  The
+	 * price: for a socket that is not connected the kernel believes a forged
+	 * "fragmentation needed", down to 552 bytes; engine/peer_mtu.h goes as low, so that a
+	 * forger makes a tunnel less efficient for ten minutes and stops nothing.
 	 */
 	if (r == 0)
-		r = set_int(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_INTERFACE);
+		r = set_int(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
 	if (r == 0 && fwmark != 0)
 		r = set_int(udp->fd, SOL_SOCKET, SO_MARK, (int)fwmark);
 	if (r < 0)

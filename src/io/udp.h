@@ -73,9 +73,8 @@ void udp_set_offload(struct udp *udp, bool on);
  * udp_send() - sends one train
  *
  * At most 64 segments.  Falls back to single datagrams where the kernel or the route
- * refuses UDP_SEGMENT, and remembers.  This host never makes outer fragments: EMSGSIZE says
- * that the link, or with IPv6 the path, is narrower than that.  Over IPv4 routers may
- * fragment what their next link does not carry, as they do for other WireGuard peers.
+ * refuses UDP_SEGMENT, and remembers.  DF is set on every datagram (the tunnel never
+ * makes outer fragments); EMSGSIZE says that the path is narrower than that.
  *
  * Return: 0, or -errno of what could not be sent.
  */

