@@ -4,7 +4,8 @@
  *
  * The replay links these instead of the real ones, so that the whole gateway runs in one
  * process without a socket.  What the gateway sends is queued for the scenario to look at; what the
- * scenario sends is queued for the gateway's next poll.
+ * scenario sends is queued for the gateway's next poll.  Ends may belong to threads: each queue is
+ * safe, and each end's descriptor is readable while something waits.
  */
 #ifndef CULVERT_TESTS_REPLAY_WIRE_H
 #define CULVERT_TESTS_REPLAY_WIRE_H
@@ -30,6 +31,7 @@ struct wire_packet {
 #define WIRE_BLOCKS_MAX 1024
 
 struct wire_queue {
+	int fd; /* an eventfd, or 0: nobody waits */
 	size_t first, n;
 	struct wire_packet packets[WIRE_QUEUE];
 };
@@ -46,6 +48,10 @@ extern struct wire_queue wire_host_out;
 extern unsigned int wire_tunnel_fails;
 extern unsigned int wire_external_fails;
 extern unsigned int wire_host_fails;
+extern unsigned int wire_filter_fails;
+
+/* What external_set_ports() passed last. */
+extern struct external_ports wire_filter;
 
 /* Blocks of external ports that a worker may have of one protocol. */
 extern unsigned int wire_blocks;
