@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "io/file.h"
 
+#define AWAY \
+	(600 * NS_PER_S) /* a peer that was silent for so long is worth a line when it is back */
 #define STATE_DIRECTORY "/var/lib/culvert"
 #define LOGGED_MAX      20 /* complaints of one file; the rest is counted */
 
@@ -113,7 +115,8 @@ int gateway_reload(struct gateway *g, char *complaint)
 	roster_publish(g->roster);
 	config_free(g->config);
 	g->config = config;
-	log_notice("configuration reloaded: %zu peers", config->n_peers);
+	log_notice("configuration reloaded: %zu peer%s", config->n_peers,
+		   config->n_peers == 1 ? "" : "s");
 	return 0;
 }
 
@@ -307,6 +310,32 @@ static void choose_state_path(struct gateway *g)
 			 slash ? (int)(slash - real) : 1, slash ? real : ".", (int)n, base);
 }
 
+/* Its name, or else its key. */
+static const char *peer_label(const struct table_peer *peer, char key[static CONFIG_KEY_TEXT_MAX])
+{
+	if (peer->name[0] != '\0')
+		return peer->name;
+	config_key_format(peer->public_key, key);
+	return key;
+}
+
+void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64_t now)
+{
+	const struct table *t = roster_table(g->roster);
+	struct peer_view *view = &g->views[where->peer];
+	char text[ENDPOINT_TEXT_MAX];
+	char key[CONFIG_KEY_TEXT_MAX];
+
+	if (where->peer >= t->n_slots || !t->peers[where->peer].used)
+		return; /* removed meanwhile */
+	roster_heard(g->roster, where);
+	g->next_state = earlier(g->next_state, now + NS_PER_S / 2);
+	if (view->heard == 0 || now - view->heard > AWAY)
+		log_notice("peer %s is at %s", peer_label(&t->peers[where->peer], key),
+			   endpoint_format(&where->to, text));
+	view->heard = now;
+}
+
 void gateway_state_load(struct gateway *g)
 {
 	char *text;
@@ -325,8 +354,10 @@ void gateway_state_save(struct gateway *g)
 	struct file_edit edit;
 	int r;
 
-	if (!text)
+	if (!text || (g->state && strcmp(text, g->state) == 0)) {
+		free(text);
 		return;
+	}
 	r = file_edit_begin(g->state_path, &edit);
 	if (r == -ENOENT) {
 		r = file_create(g->state_path, text, strlen(text), 0600);
@@ -334,7 +365,11 @@ void gateway_state_save(struct gateway *g)
 		r = file_edit_commit(&edit, text, strlen(text));
 		file_edit_done(&edit);
 	}
-	if (r < 0)
-		log_debug("can't write %s: %s", g->state_path, strerror(-r));
-	free(text);
+	if (r < 0 && !g->state_unwritten)
+		log_warning("can't write %s (%s): after a restart clients will be back only when "
+			    "their own timers say so; make its directory writable for this user",
+			    g->state_path, strerror(-r));
+	g->state_unwritten = r < 0;
+	free(g->state);
+	g->state = text;
 }

@@ -32,7 +32,7 @@ void gateway_sample_rates(struct gateway *g, uint64_t now)
 	if (elapsed < SAMPLE_LEAST)
 		return;
 	for (uint32_t i = 0; i < t->n_slots; i++) {
-		struct rate_sample *s = &g->rates[i];
+		struct peer_view *s = &g->views[i];
 		uint64_t rx = counter_get(&gateway_peer_stats(g, i)->rx_bytes);
 		uint64_t tx = counter_get(&gateway_peer_stats(g, i)->tx_bytes);
 
@@ -93,8 +93,8 @@ static void add_peer(const struct gateway *g, uint32_t number, struct status_pee
 	out->handshake_age = handshake == 0 ? UINT64_MAX : now - earlier(handshake, now);
 	out->rx_bytes = counter_get(&stats->rx_bytes);
 	out->tx_bytes = counter_get(&stats->tx_bytes);
-	out->rx_rate = g->rates[number].rx_rate;
-	out->tx_rate = g->rates[number].tx_rate;
+	out->rx_rate = g->views[number].rx_rate;
+	out->tx_rate = g->views[number].tx_rate;
 	out->mappings = UINT32_MAX;
 	out->runtime = p->runtime;
 }
