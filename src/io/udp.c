@@ -460,3 +460,23 @@ int udp_send(struct udp *udp, const struct udp_tx *tx)
 		udp->gso = false;
 	return r;
 }
+
+uint32_t udp_path_mtu(const struct endpoint *to)
+{
+	bool six = to->addr.family == ADDR_IP6;
+	struct udp any = { .dual = six };
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_to(&any, to, &sa);
+	int fd = socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(int);
+	int mtu = 0;
+
+	if (fd < 0)
+		return 0;
+	/* Connecting takes the route, with what ICMP has told of it, and sends nothing. */
+	if (connect(fd, &sa.sa, len) < 0 || getsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+						       six ? IPV6_MTU : IP_MTU, &mtu, &size) < 0)
+		mtu = 0;
+	close(fd);
+	return mtu > 0 ? (uint32_t)mtu : 0;
+}
