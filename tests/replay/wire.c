@@ -390,12 +390,15 @@ void external_set_offload(struct external *ext, bool on)
 	(void)on;
 }
 
+<<<<<<< HEAD
 uint32_t udp_path_mtu(const struct endpoint *to)
 {
 	(void)to;
 	return 0;
 }
 
+=======
+>>>>>>> w/enginetests
 /* ---- engine/dns_proxy.h: one question at a time ------------------------------------------ */
 
 struct dns_proxy {
@@ -444,4 +447,13 @@ void dns_proxy_answer_done(struct dns_proxy *p, unsigned int worker)
 {
 	(void)worker;
 	p->waits = false;
+<<<<<<< HEAD
+=======
+}
+
+uint32_t udp_path_mtu(const struct endpoint *to)
+{
+	(void)to;
+	return 0;
+>>>>>>> w/enginetests
 }
