@@ -390,15 +390,6 @@ void external_set_offload(struct external *ext, bool on)
 	(void)on;
 }
 
-<<<<<<< HEAD
-uint32_t udp_path_mtu(const struct endpoint *to)
-{
-	(void)to;
-	return 0;
-}
-
-=======
->>>>>>> w/enginetests
 /* ---- engine/dns_proxy.h: one question at a time ------------------------------------------ */
 
 struct dns_proxy {
@@ -447,13 +438,10 @@ void dns_proxy_answer_done(struct dns_proxy *p, unsigned int worker)
 {
 	(void)worker;
 	p->waits = false;
-<<<<<<< HEAD
-=======
 }
 
 uint32_t udp_path_mtu(const struct endpoint *to)
 {
 	(void)to;
 	return 0;
->>>>>>> w/enginetests
 }
