@@ -13,9 +13,12 @@ static const char help[] =
 	"Runs the gateway in the foreground until SIGTERM or SIGINT; SIGHUP reads the\n"
 	"configuration again without losing a flow.  Nothing of the host is changed.\n"
 	"\n"
-	"  -c, --config FILE  the configuration (" CONFIG_PATH_DEFAULT ")\n"
+	"      --config FILE  the configuration (" CONFIG_PATH_DEFAULT ")\n"
 	"      --debug        say more on the log\n"
-	"      --help         this text\n";
+	"      --help         this text\n"
+	"\n"
+	"Ends with 0 after a signal, with 2 when the configuration is not valid, and with 1\n"
+	"when it can't run for another reason.";
 
 /* systemd sets JOURNAL_STREAM where standard error is the journal. */
 static bool logs_to_journal(void)
@@ -36,7 +39,7 @@ int command_gateway(int argc, char **argv)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;
@@ -45,7 +48,7 @@ int command_gateway(int argc, char **argv)
 			debug = true;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			puts(help);
 			return STATUS_OK;
 		default:
 			return complain_option("gateway", c, argv);

@@ -21,8 +21,6 @@ static const struct command commands[] = {
 	{ "peer", command_peer, "add, list, show or remove clients" },
 	{ "status", command_status, "show what the running gateway does" },
 	{ "check", command_check, "validate a configuration" },
-	{ "gateway", command_gateway, "run the gateway" },
-	{ "status", command_status, "show what the running gateway does" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

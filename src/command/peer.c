@@ -34,7 +34,11 @@ static void print_help(void)
 	     "      --qr              the client's file as a QR code too\n"
 	     "      --help            this text\n"
 	     "\n"
-	     "  culvert peer add alice > alice.conf");
+	     "  culvert peer add alice > alice.conf\n"
+	     "\n"
+	     "Ends with 0, with 1 when nothing was changed, or with 3 when the file was changed "
+	     "and\n"
+	     "the running gateway goes on without it.");
 }
 
 struct peer_options {

@@ -19,7 +19,7 @@ void path_from_outside(struct worker *w, struct train *t)
 		return;
 	}
 	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))
-		train_clamp_mss(t, (uint16_t)(w->table->mtu - TCP_IP_HEADERS));
+		train_clamp_mss(t, (uint16_t)(path_mtu(w, route.peer) - TCP_IP_HEADERS));
 	train_set_ttl(t, (uint8_t)(t->ttl - 1));
 	path_to_peer(w, route.peer, t, WG_NO_PEER);
 }

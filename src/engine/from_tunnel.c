@@ -160,7 +160,7 @@ static void to_internet(struct worker *w, struct train *t, uint32_t peer)
 		return;
 	}
 	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))
-		train_clamp_mss(t, (uint16_t)(earlier(w->table->mtu, mtu) - TCP_IP_HEADERS));
+		train_clamp_mss(t, (uint16_t)(earlier(path_mtu(w, peer), mtu) - TCP_IP_HEADERS));
 	v = nat_outbound(w->nat, t, peer, w->now);
 	if (v == PASS && too_big) {
 		fragments_to_internet(w, t);

@@ -220,8 +220,7 @@ static void receive(struct handshake *h, const struct post_message *m)
 		break;
 	case POST_TABLE:
 		(void)apply_table(h, ((const struct post_table *)(const void *)m->body)->table);
-		h->unacknowledged = h->table;
-		acknowledge(h);
+		h->unacknowledged = h->table; /* told at the end of the round */
 		break;
 	case POST_STOP:
 		h->stopped = true;

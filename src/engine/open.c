@@ -414,7 +414,7 @@ static void announce(const struct gateway *g)
 
 int gateway_start_threads(struct gateway *g)
 {
-	char name[16];
+	char name[24]; /* the compiler does not know that workers are few */
 	int r = open_dns(g);
 
 	for (unsigned int i = 0; i < g->workers && r >= 0; i++)

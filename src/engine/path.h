@@ -12,6 +12,7 @@
 #define CULVERT_ENGINE_PATH_H
 
 #include "engine/loopback.h"
+#include "engine/peer_mtu.h"
 #include "engine/staging.h"
 #include "engine/worker.h"
 #include "io/loop.h"
@@ -26,6 +27,7 @@
 struct outbox {
 	uint32_t peer; /* WG_NO_PEER: empty */
 	uint8_t tos;   /* outer: ECN alone */
+	uint32_t mtu;  /* of the peer's tunnel, bytes */
 	size_t n;
 	uint32_t used;    /* bytes in data */
 	uint32_t segment; /* length of the first message */
@@ -63,6 +65,7 @@ struct worker {
 	const struct table *unacknowledged;          /* main's ring was full; NULL: none */
 
 	struct staging *staging;
+	struct peer_mtu *mtu;
 	struct icmp_budget icmp;
 	struct outbox outbox;
 	struct train trains[BATCH_MAX];
@@ -77,6 +80,12 @@ struct worker {
 static inline void path_drop(struct worker *w, enum verdict reason, uint32_t packets)
 {
 	counter_add(&w->counters.drops[reason], packets);
+}
+
+/** path_mtu() - the longest inner packet that fits the tunnel of @peer, bytes */
+static inline uint32_t path_mtu(const struct worker *w, uint32_t peer)
+{
+	return peer_mtu_get(w->mtu, peer, w->now);
 }
 
 /* from_tunnel.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "engine/path.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -43,10 +44,16 @@ static void send_outbox(struct worker *w)
 		.from = &from,
 		.tos = o->tos,
 	};
+	int r;
 
-	if (!to)
+	if (!to) {
 		path_drop(w, DROP_WG_NO_ENDPOINT, (uint32_t)o->n);
-	else if (udp_send(w->udp, &tx) < 0)
+		return;
+	}
+	r = udp_send(w->udp, &tx);
+	if (r == -EMSGSIZE)
+		peer_mtu_learn(w->mtu, o->peer, to, udp_path_mtu(to), w->now);
+	if (r < 0)
 		path_drop(w, DROP_WG_SEND, (uint32_t)o->n);
 	else
 		counter_add(&w->counters.out_tunnel, o->n);
@@ -61,7 +68,7 @@ void path_flush(struct worker *w)
 		o->peer = WG_NO_PEER; /* room was made and not used */
 		return;
 	}
-	v = wg_tunnel_seal(w->tunnel, o->peer, o->tx, o->n, w->table->mtu, w->now);
+	v = wg_tunnel_seal(w->tunnel, o->peer, o->tx, o->n, o->mtu, w->now);
 	if (v == PASS)
 		send_outbox(w);
 	else if (v == DROP_WG_NO_SESSION)
@@ -84,6 +91,8 @@ static uint8_t *outbox_room(struct worker *w, uint32_t peer, uint8_t tos)
 		path_flush(w);
 	o->peer = peer;
 	o->tos = tos;
+	if (o->n == 0)
+		o->mtu = path_mtu(w, peer);
 	return o->data + o->used + WG_DATA_HEADER_LEN;
 }
 
@@ -91,7 +100,7 @@ static uint8_t *outbox_room(struct worker *w, uint32_t peer, uint8_t tos)
 static void outbox_add(struct worker *w, uint32_t plain_len)
 {
 	struct outbox *o = &w->outbox;
-	uint32_t len = wg_message_len(plain_len, w->table->mtu);
+	uint32_t len = wg_message_len(plain_len, o->mtu);
 
 	if (o->n > 0 && len > o->segment) {
 		/* Longer than the train's segments: it begins the next one. */
@@ -135,7 +144,7 @@ static void fragments_to_peer(struct worker *w, uint32_t peer, const struct trai
 		uint32_t n = 0;
 		size_t part;
 
-		fragments_start(&f, w->scratch, len, w->table->mtu);
+		fragments_start(&f, w->scratch, len, path_mtu(w, peer));
 		while ((part = fragments_next(&f, out)) > 0) {
 			outbox_add(w, (uint32_t)part);
 			out = outbox_room(w, peer, t->tos & ECN_MASK);
@@ -173,6 +182,7 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 	unsigned int owner = peer_worker(peer, w->workers);
 	struct addr from;
 	struct cut cut;
+	uint32_t mtu;
 	size_t len;
 
 	if (owner != w->number) {
@@ -183,16 +193,17 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 		path_drop(w, DROP_WG_NO_ENDPOINT, train_segments(t));
 		return;
 	}
-	if (train_segment_len(t) > w->table->mtu) {
+	mtu = path_mtu(w, peer);
+	if (train_segment_len(t) > mtu) {
 		if (t->dont_fragment)
-			path_too_big(w, t, client, peer, w->table->mtu);
+			path_too_big(w, t, client, peer, mtu);
 		else
 			fragments_to_peer(w, peer, t);
 		return;
 	}
 	cut_start(&cut, t);
 	/* RFC 6040 section 4.1: the inner ECN field is copied to the outer header. */
-	while ((len = cut_next(&cut, outbox_room(w, peer, t->tos & ECN_MASK), w->table->mtu)) > 0)
+	while ((len = cut_next(&cut, outbox_room(w, peer, t->tos & ECN_MASK), mtu)) > 0)
 		outbox_add(w, (uint32_t)len);
 }
 
@@ -253,6 +264,7 @@ void path_tunnel_events(struct worker *w)
 
 	while (wg_tunnel_next_event(w->tunnel, &event)) {
 		if (event.kinds & WG_EVENT_ENDPOINT) {
+			peer_mtu_forget(w->mtu, event.peer);
 			tell_endpoint(w, post_handshake(w->workers), POST_ENDPOINT, event.peer);
 			tell_endpoint(w, post_main(w->workers), POST_ENDPOINT, event.peer);
 		}

@@ -56,6 +56,7 @@ static void add_peer(struct worker *w, const struct table_peer *peer, uint32_t n
 static void remove_peer(struct worker *w, uint32_t number)
 {
 	path_staged_purge(w, number, DROP_ROUTE_NO_PEER);
+	peer_mtu_forget(w->mtu, number);
 	wg_tunnel_peer_remove(w->tunnel, number);
 	nat_client_remove(w->nat, number);
 }
@@ -225,8 +226,7 @@ static void receive(struct worker *w, const struct post_message *m)
 	}
 	case POST_TABLE:
 		apply_table(w, ((const struct post_table *)(const void *)m->body)->table);
-		w->unacknowledged = w->table;
-		acknowledge(w);
+		w->unacknowledged = w->table; /* told at the end of the round */
 		break;
 	case POST_EXTERNAL:
 		take_external(w, ((const struct post_external *)(const void *)m->body)->external);
@@ -353,6 +353,8 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 	if (r >= 0)
 		r = nat_new(params->nat, w->rng, &w->nat);
 	if (r >= 0)
+		r = peer_mtu_new(params->table->peers_max, params->table->mtu, &w->mtu);
+	if (r >= 0)
 		r = staging_new(params->table->peers_max, packet_max, &w->staging);
 	if (r < 0) {
 		worker_free(w);
@@ -369,6 +371,7 @@ struct worker *worker_free(struct worker *w)
 	if (!w)
 		return NULL;
 	staging_free(w->staging);
+	peer_mtu_free(w->mtu);
 	nat_free(w->nat);
 	wg_tunnel_free(w->tunnel);
 	free(w);

@@ -70,7 +70,10 @@ static int set_options(const struct udp *udp, uint32_t fwmark)
 		r = set_int(udp->fd, IPPROTO_IP, IP_RECVTOS, 1);
 	/*
 	 * DO: DF on every datagram, and EMSGSIZE as soon as the kernel knows that the path
-	 * is narrower.  PROBE would set DF too, but lose silently what the path can't carry.
+	 * is narrower.  PROBE would set DF too, but lose silently what the path can't carry.  The
+	 * price: for a socket that is not connected the kernel believes a forged
+	 * "fragmentation needed", down to 552 bytes; engine/peer_mtu.h goes as low, so that a
+	 * forger makes a tunnel less efficient for ten minutes and stops nothing.
 	 */
 	if (r == 0)
 		r = set_int(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
@@ -459,4 +462,24 @@ int udp_send(struct udp *udp, const struct udp_tx *tx)
 	if (refused == -EIO || refused == -EOPNOTSUPP || (refused == -EINVAL && r == 0))
 		udp->gso = false;
 	return r;
+}
+
+uint32_t udp_path_mtu(const struct endpoint *to)
+{
+	bool six = to->addr.family == ADDR_IP6;
+	struct udp any = { .dual = six };
+	union sockaddr_any sa;
+	socklen_t len = sockaddr_to(&any, to, &sa);
+	int fd = socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(int);
+	int mtu = 0;
+
+	if (fd < 0)
+		return 0;
+	/* Connecting takes the route, with what ICMP has told of it, and sends nothing. */
+	if (connect(fd, &sa.sa, len) < 0 || getsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+						       six ? IPV6_MTU : IP_MTU, &mtu, &size) < 0)
+		mtu = 0;
+	close(fd);
+	return mtu > 0 ? (uint32_t)mtu : 0;
 }

@@ -80,4 +80,8 @@ void udp_set_offload(struct udp *udp, bool on);
  */
 int udp_send(struct udp *udp, const struct udp_tx *tx);
 
+/** udp_path_mtu() - what the kernel knows of the path to @to: IP packets of so many bytes; 0 if
+ *  it can't be told */
+uint32_t udp_path_mtu(const struct endpoint *to);
+
 #endif

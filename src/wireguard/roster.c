@@ -90,7 +90,7 @@ uint32_t wg_roster_find_index(const struct roster *r, uint32_t index)
 }
 
 struct hs_peer *wg_roster_add(struct roster *r, uint32_t peer,
-			   const uint8_t public_key[static WG_KEY_LEN])
+			      const uint8_t public_key[static WG_KEY_LEN])
 {
 	struct hs_peer *p = &r->peers[peer];
 

@@ -54,7 +54,7 @@ struct hs_peer *wg_roster_peer(const struct roster *r, uint32_t peer);
 
 /** wg_roster_add() - @peer must be free and the key unknown; Return: it, with its key set */
 struct hs_peer *wg_roster_add(struct roster *r, uint32_t peer,
-			   const uint8_t public_key[static WG_KEY_LEN]);
+			      const uint8_t public_key[static WG_KEY_LEN]);
 void wg_roster_remove(struct roster *r, uint32_t peer);
 
 /** wg_roster_find_key(), wg_roster_find_index() - Return: the peer's number, or WG_NO_PEER */

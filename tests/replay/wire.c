@@ -2,10 +2,14 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "engine/dns_proxy.h"
+#include "io/loop.h"
 #include "io/ports.h"
 #include "io/tun.h"
 #include "wireguard/wireguard.h"
@@ -16,6 +20,9 @@ struct wire_queue wire_host_out;
 unsigned int wire_tunnel_fails;
 unsigned int wire_external_fails;
 unsigned int wire_host_fails;
+unsigned int wire_filter_fails;
+bool wire_dns_full;
+struct external_ports wire_filter;
 unsigned int wire_blocks = WIRE_BLOCKS_MAX;
 
 void wire_reset(void)
@@ -26,6 +33,8 @@ void wire_reset(void)
 	wire_tunnel_fails = 0;
 	wire_external_fails = 0;
 	wire_host_fails = 0;
+	wire_filter_fails = 0;
+	wire_dns_full = false;
 	wire_blocks = WIRE_BLOCKS_MAX;
 }
 
@@ -37,23 +46,37 @@ static bool fails(unsigned int *n)
 	return true;
 }
 
+/* One lock for all: a wire need not be fast. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
 void wire_put(struct wire_queue *q, const struct wire_packet *p)
 {
+	pthread_mutex_lock(&lock);
 	if (q->n == WIRE_QUEUE) {
 		fprintf(stderr, "replay: more than %d packets in one step\n", WIRE_QUEUE);
 		exit(1);
 	}
 	q->packets[(q->first + q->n++) % WIRE_QUEUE] = *p;
+	if (q->fd > 0)
+		waker_wake(q->fd);
+	pthread_mutex_unlock(&lock);
 }
 
 bool wire_take(struct wire_queue *q, struct wire_packet *ret)
 {
-	if (q->n == 0)
-		return false;
-	*ret = q->packets[q->first];
-	q->first = (q->first + 1) % WIRE_QUEUE;
-	q->n--;
-	return true;
+	bool have;
+
+	pthread_mutex_lock(&lock);
+	have = q->n > 0;
+	if (have) {
+		*ret = q->packets[q->first];
+		q->first = (q->first + 1) % WIRE_QUEUE;
+		q->n--;
+	} else if (q->fd > 0) {
+		waker_clear(q->fd);
+	}
+	pthread_mutex_unlock(&lock);
+	return have;
 }
 
 /* ---- io/udp.h ------------------------------------------------------------- */
@@ -69,20 +92,22 @@ int udp_open_group(const struct udp_params *params, struct udp **ret)
 	for (unsigned int i = 0; i <= params->workers; i++) {
 		ret[i] = calloc(1, sizeof(*ret[i]));
 		ret[i]->port = params->port;
+		ret[i]->in.fd = waker_new();
 	}
 	return 0;
 }
 
 struct udp *udp_free(struct udp *udp)
 {
+	if (udp)
+		close(udp->in.fd);
 	free(udp);
 	return NULL;
 }
 
 int udp_fd(const struct udp *udp)
 {
-	(void)udp;
-	return -1;
+	return udp->in.fd;
 }
 
 uint16_t udp_port(const struct udp *udp)
@@ -140,24 +165,35 @@ struct external {
 	struct wire_packet taken[EXTERNAL_RX_BATCH];
 };
 
+static struct external *opened_last;
+
+struct external *wire_external_last(void)
+{
+	return opened_last;
+}
+
 int external_open_group(const struct uplink *uplink, unsigned int workers, struct external **ret)
 {
 	(void)uplink;
-	for (unsigned int i = 0; i < workers; i++)
+	for (unsigned int i = 0; i < workers; i++) {
 		ret[i] = calloc(1, sizeof(*ret[i]));
+		ret[i]->in.fd = waker_new();
+	}
+	opened_last = ret[0];
 	return 0;
 }
 
 struct external *external_free(struct external *ext)
 {
+	if (ext)
+		close(ext->in.fd);
 	free(ext);
 	return NULL;
 }
 
 int external_fd(const struct external *ext)
 {
-	(void)ext;
-	return -1;
+	return ext->in.fd;
 }
 
 void external_set_uplink(struct external *ext, const struct uplink *uplink)
@@ -171,7 +207,9 @@ int external_set_ports(struct external **group, unsigned int workers,
 {
 	(void)group;
 	(void)workers;
-	(void)ports;
+	if (fails(&wire_filter_fails))
+		return -EPERM;
+	wire_filter = *ports;
 	return 0;
 }
 
@@ -228,19 +266,23 @@ struct tun {
 
 struct tun *wire_tun_new(void)
 {
-	return calloc(1, sizeof(struct tun));
+	struct tun *tun = calloc(1, sizeof(*tun));
+
+	tun->in.fd = waker_new();
+	return tun;
 }
 
 struct tun *tun_free(struct tun *tun)
 {
+	if (tun)
+		close(tun->in.fd);
 	free(tun);
 	return NULL;
 }
 
 int tun_fd(const struct tun *tun)
 {
-	(void)tun;
-	return -1;
+	return tun->in.fd;
 }
 
 size_t tun_recv(struct tun *tun, struct train *t, size_t n, uint64_t *drops)
@@ -346,4 +388,60 @@ void external_set_offload(struct external *ext, bool on)
 {
 	(void)ext;
 	(void)on;
+}
+
+uint32_t udp_path_mtu(const struct endpoint *to)
+{
+	(void)to;
+	return 0;
+}
+
+/* ---- engine/dns_proxy.h: one question at a time ------------------------------------------ */
+
+struct dns_proxy {
+	bool waits;
+	unsigned int worker;
+	struct dns_client client;
+	size_t len;
+	uint8_t query[2048];
+};
+
+struct dns_proxy *wire_dns_new(void)
+{
+	return calloc(1, sizeof(struct dns_proxy));
+}
+
+struct dns_proxy *wire_dns_free(struct dns_proxy *p)
+{
+	free(p);
+	return NULL;
+}
+
+bool dns_proxy_ask(struct dns_proxy *p, unsigned int worker, const struct dns_client *client,
+		   const uint8_t *query, size_t len)
+{
+	if (wire_dns_full || p->waits || len > sizeof(p->query))
+		return false;
+	p->waits = true;
+	p->worker = worker;
+	p->client = *client;
+	p->len = len;
+	memcpy(p->query, query, len);
+	return true;
+}
+
+const uint8_t *dns_proxy_answer(struct dns_proxy *p, unsigned int worker, struct dns_client *client,
+				size_t *len)
+{
+	if (!p->waits || p->worker != worker)
+		return NULL;
+	*client = p->client;
+	*len = p->len;
+	return p->query;
+}
+
+void dns_proxy_answer_done(struct dns_proxy *p, unsigned int worker)
+{
+	(void)worker;
+	p->waits = false;
 }
