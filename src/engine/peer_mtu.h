@@ -3,8 +3,9 @@
  * peer_mtu.h - how large a packet fits each peer's tunnel
  *
  * The tunnel's datagrams bear DF, so a path narrower than the tunnel shows as EMSGSIZE: the
- * link's own MTU at once, a router's further on once its ICMP has come.  What the kernel then knows of the path
- * is kept for a while; inner packets that don't fit are fragmented, or their senders told.
+ * link's own MTU at once, a router's further on once its ICMP has come.  What the kernel then
+ * knows of the path is kept for a while; inner packets that don't fit are fragmented, or
+ * their senders told.
  *
  * Source: RFC 1191 section 6.3 (ten minutes).  Context: the worker that owns the peers.
  */

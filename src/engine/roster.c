@@ -94,11 +94,9 @@ static int build(struct roster *r, const struct config *config, const struct mem
 		 size_t n, struct table **ret, char *complaint)
 {
 	struct peer_spec *specs = calloc(n ? n : 1, sizeof(*specs));
-	int result;
+	int result = -ENOMEM;
 
-	if (!specs)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && specs; i++) {
 		const struct member *m = &members[i];
 
 		specs[i] = (struct peer_spec){
@@ -113,8 +111,9 @@ static int build(struct roster *r, const struct config *config, const struct mem
 			.n_allowed = m->n_allowed,
 		};
 	}
-	result =
-		engine_table_new(r->table, config, r->uplink, r->host, specs, n, r->peers_max, ret);
+	if (specs)
+		result = engine_table_new(r->table, config, r->uplink, r->host, specs, n,
+					  r->peers_max, ret);
 	free(specs);
 	if (result == -ENOSPC)
 		snprintf(complaint, COMPLAINT_LEN,

@@ -70,7 +70,10 @@ static int set_options(const struct udp *udp, uint32_t fwmark)
 		r = set_int(udp->fd, IPPROTO_IP, IP_RECVTOS, 1);
 	/*
 	 * DO: DF on every datagram, and EMSGSIZE as soon as the kernel knows that the path
-	 * is narrower.  PROBE would set DF too, but lose silently what the path can't carry.
+	 * is narrower.  PROBE would set DF too, but lose silently what the path can't carry.  The
+	 * price: for a socket that is not connected the kernel believes a forged
+	 * "fragmentation needed", down to 552 bytes; engine/peer_mtu.h goes as low, so that a
+	 * forger makes a tunnel less efficient for ten minutes and stops nothing.
 	 */
 	if (r == 0)
 		r = set_int(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);

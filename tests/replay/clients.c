@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/blake2s.h"
 #include "world_parts.h"
 
 #define CLIENT_MTU 1420
@@ -239,6 +240,26 @@ void world_client_send(struct world *w, int client, const uint8_t *packet, size_
 {
 	encrypt(w, &w->clients[client], packet, len);
 	world_settle(w);
+}
+
+void world_client_burst(struct world *w, int client, const uint8_t *packet, size_t len,
+			unsigned int n)
+{
+	while (n-- > 0)
+		encrypt(w, &w->clients[client], packet, len);
+	world_settle(w);
+}
+
+void world_false_hello(struct world *w, int client)
+{
+	struct wire_packet p = w->clients[client].last_hello;
+	size_t covered = p.len - 2 * BLAKE2S_MAC_LEN;
+	uint8_t key[BLAKE2S_HASH_LEN];
+
+	p.data[8] ^= 1;
+	blake2s_hash(key, "mac1----", 8, w->public_key, WG_KEY_LEN);
+	blake2s_mac(p.data + covered, key, sizeof(key), p.data, covered);
+	world_datagram(w, &p);
 }
 
 bool world_client_take(struct world *w, int client, struct wire_packet *ret)

@@ -9,6 +9,7 @@
  *	stranger NAME ADDRESS                  one that it does not know
  *	NAME sends PACKET                      into its tunnel (a handshake is made if need be)
  *	NAME gets [N fragments] PACKET | nothing   the oldest packet that it received
+ *	NAME bursts N PACKET                   the same, N times at once
  *	NAME moves A.B.C.D:PORT                its datagrams come from there now
  *	NAME loses N                           its next N datagrams vanish
  *	NAME sleeps  |  NAME wakes             hears and says nothing
@@ -16,7 +17,8 @@
  *	NAME removed
  *	NAME replays [from A.B.C.D:PORT]       its last data datagram arrives once more
  *	NAME corrupts data|index|counter       the same, with a wrong byte there
- *	NAME rehandshakes [mac|body]           its last initiation once more, as it was or damaged
+ *	NAME rehandshakes [mac]                its last initiation once more, as it was or damaged
+ *	NAME lies                              the same with another key and a right MAC1
  *	NAME floods N                          its last initiation from N places
  *	NAME marks TOS                         the outer TOS of its datagrams
  *	NAME tos TOS                           the outer TOS of the last datagram it got
@@ -31,6 +33,10 @@
  *	reload N                               N times in a row
  *	address A.B.C.D                        the external address changes
  *	uplink up|down
+ *	interface N                            the same address on interface number N
+ *	deny PREFIX  |  allow PREFIX           [Policy]
+ *	dns full|free                          the proxy, which answers with the question
+ *	only workers N                         with another number the scenario ends here
  *	other-link PREFIX                      the host has a route by another interface
  *	tunnel|external|host fails N           the next N sends there
  *	mappings N
@@ -225,6 +231,8 @@ static bool client_state(struct play *p, int c, char **words, size_t n)
 		world_client_sleep(p->world, c, is(verb, "sleeps"));
 	else if (is(verb, "reborn"))
 		world_client_reborn(p->world, c);
+	else if (is(verb, "lies"))
+		world_false_hello(p->world, c);
 	else if (is(verb, "removed"))
 		world_remove_client(p->world, c);
 	else if (is(verb, "floods") && n == 3)
@@ -246,6 +254,12 @@ static bool client(struct play *p, int c, char **words, size_t n)
 		if (!build(p, words + 2, n - 2, packet, &len))
 			return false;
 		world_client_send(p->world, c, packet, len);
+		return true;
+	}
+	if (is(verb, "bursts") && n > 3) {
+		if (!build(p, words + 3, n - 3, packet, &len))
+			return false;
+		world_client_burst(p->world, c, packet, len, (unsigned int)atoi(words[2]));
 		return true;
 	}
 	if (is(verb, "gets"))
@@ -299,10 +313,10 @@ static bool set(struct play *p, const char *key, const char *value)
 		const char *key;
 		unsigned int *at;
 	} keys[] = {
-		{ "workers", &p->settings.workers }, { "blocks", &p->settings.blocks },
-		{ "quota", &p->settings.quota },     { "mappings", &p->settings.mappings },
-		{ "mtu", &p->settings.mtu },         { "isolate", &p->settings.isolate },
-		{ "adapter", &p->settings.adapter },
+		{ "dns", &p->settings.dns },           { "workers", &p->settings.workers },
+		{ "blocks", &p->settings.blocks },     { "quota", &p->settings.quota },
+		{ "mappings", &p->settings.mappings }, { "mtu", &p->settings.mtu },
+		{ "isolate", &p->settings.isolate },   { "adapter", &p->settings.adapter },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -364,6 +378,13 @@ static bool event(struct play *p, char **words, size_t n, bool *known)
 		world_set_uplink(p->world, WORLD_EXTERNAL, is(words[1], "up"));
 	else if (is(words[0], "other-link") && n == 2 && prefix_parse(words[1], &prefix))
 		world_other_link(p->world, &prefix);
+	else if ((is(words[0], "deny") || is(words[0], "allow")) && n == 2 &&
+		 prefix_parse(words[1], &prefix))
+		world_rule(p->world, &prefix, is(words[0], "allow"));
+	else if (is(words[0], "interface") && n == 2)
+		world_set_interface(p->world, atoi(words[1]));
+	else if (is(words[0], "dns") && n == 2)
+		wire_dns_full = is(words[1], "full");
 	else if (is(words[0], "noise") && n == 2)
 		noise(p, words[1]);
 	else if (n == 3 && is(words[1], "fails"))
@@ -477,12 +498,15 @@ static bool play_line(struct play *p, char *line)
 static bool play(struct play *p, FILE *f)
 {
 	char line[LINE_SIZE], original[LINE_SIZE];
+	unsigned int only;
 
 	begin(p);
 	while (fgets(line, sizeof(line), f)) {
 		p->line++;
 		strcpy(original, line);
-		if (play_line(p, line))
+		if (sscanf(line, "only workers %u", &only) == 1 && only != world_workers(p->world))
+			return true;
+		if (strncmp(line, "only ", 5) == 0 || play_line(p, line))
 			continue;
 		printf("# %s:%u: %s# %s\n", p->file, p->line, original, p->complaint);
 		return false;

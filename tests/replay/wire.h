@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wire.h - a wire made of memory: io/udp.h, external.h, tun.h and ports.h for replays
+ * wire.h - a wire made of memory: io/udp.h, external.h, tun.h, ports.h and a DNS proxy
  *
  * The replay links these instead of the real ones, so that the whole gateway runs in one
  * process without a socket.  What the gateway sends is queued for the scenario to look at; what the
@@ -50,6 +50,9 @@ extern unsigned int wire_external_fails;
 extern unsigned int wire_host_fails;
 extern unsigned int wire_filter_fails;
 
+/* The DNS proxy's queue is full. */
+extern bool wire_dns_full;
+
 /* What external_set_ports() passed last. */
 extern struct external_ports wire_filter;
 
@@ -59,12 +62,19 @@ extern unsigned int wire_blocks;
 /** wire_reset() - empty and whole again */
 void wire_reset(void);
 
+/** wire_dns_new() - a proxy that answers each query with itself; freed with wire_dns_free() */
+struct dns_proxy *wire_dns_new(void);
+struct dns_proxy *wire_dns_free(struct dns_proxy *p);
+
 /** wire_tun_new() - an adapter, freed with tun_free() */
 struct tun *wire_tun_new(void);
 void wire_host_in(struct tun *tun, const uint8_t *packet, size_t len);
 
 /** wire_tunnel_in() - a datagram for the tunnel's port, steered as the kernel would */
 void wire_tunnel_in(struct udp **group, unsigned int workers, const struct wire_packet *p);
+
+/** wire_external_last() - the first end of the group that was opened last */
+struct external *wire_external_last(void);
 
 /** wire_external_in() - an IPv4 packet for the external interface, steered by @worker */
 void wire_external_in(struct external *ext, const uint8_t *packet, size_t len);

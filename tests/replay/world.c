@@ -25,6 +25,8 @@ static void configure(struct world *w)
 	prefix_parse("10.66.77.1/24", &c->addresses[0]);
 	c->n_addresses = 1;
 	c->isolate_clients = w->settings.isolate != 0;
+	memcpy(c->rules, w->rules, sizeof(w->rules));
+	c->n_rules = w->n_rules;
 	c->peers = w->peers;
 	for (int i = 0; i < w->n_clients; i++) {
 		struct client *client = &w->clients[i];
@@ -101,6 +103,7 @@ static void open_threads(struct world *w)
 			.external = w->external[i],
 			.tun = i == 0 ? w->tun : NULL,
 			.has_adapter = w->tun != NULL,
+			.dns = w->dns,
 			.table = roster_table(w->roster),
 			.uplink = &w->uplink,
 			.nat = &nat,
@@ -120,6 +123,7 @@ static void start_gateway(struct world *w)
 	must(udp_open_group(&udp, w->udp));
 	must(external_open_group(&w->uplink, w->workers, w->external));
 	w->tun = w->settings.adapter ? wire_tun_new() : NULL;
+	w->dns = w->settings.dns ? wire_dns_new() : NULL;
 	open_main(w);
 	open_threads(w);
 }
@@ -134,6 +138,7 @@ static void stop_gateway(struct world *w)
 	for (unsigned int i = 0; i <= w->workers; i++)
 		udp_free(w->udp[i]);
 	tun_free(w->tun);
+	wire_dns_free(w->dns);
 	leases_free(w->leases);
 	roster_free(w->roster);
 	post_free(w->post);
@@ -327,23 +332,54 @@ void world_restart(struct world *w, bool state)
 }
 
 /* As gateway_uplink_changed() does. */
-void world_set_uplink(struct world *w, uint32_t address, bool up)
+static void uplink_changed(struct world *w, bool moved)
 {
-	bool moved = address != w->uplink.address;
-	struct post_uplink body;
+	struct post_uplink body = { .uplink = w->uplink };
 	char complaint[256];
 
-	w->uplink.address = address;
-	w->uplink.up = up;
-	w->host.addresses[0] = address;
-	body.uplink = w->uplink;
+	w->host.addresses[0] = w->uplink.address;
 	for (unsigned int i = 0; i < w->workers; i++)
 		post_insist(w->post, post_main(w->workers), i, POST_UPLINK, &body, sizeof(body));
 	if (moved)
-		must(leases_set_address(w->leases, address, 1));
+		must(leases_set_address(w->leases, w->uplink.address, 1));
 	must(roster_rebuild(w->roster, complaint));
 	roster_publish(w->roster);
 	world_settle(w);
+}
+
+void world_set_uplink(struct world *w, uint32_t address, bool up)
+{
+	bool moved = address != w->uplink.address;
+
+	w->uplink.address = address;
+	w->uplink.up = up;
+	uplink_changed(w, moved);
+}
+
+void world_set_interface(struct world *w, int ifindex)
+{
+	struct external *group[WORKERS_MAX];
+
+	w->uplink.ifindex = ifindex;
+	must(external_open_group(&w->uplink, w->workers, group));
+	for (unsigned int i = 0; i < w->workers; i++) {
+		struct post_external body = { .external = group[i] };
+
+		w->external[i] = group[i];
+		post_insist(w->post, post_main(w->workers), i, POST_EXTERNAL, &body, sizeof(body));
+	}
+	uplink_changed(w, true);
+}
+
+void world_rule(struct world *w, const struct prefix *prefix, bool allow)
+{
+	w->rules[w->n_rules++] = (struct config_rule){ *prefix, allow };
+	world_publish(w);
+}
+
+unsigned int world_workers(const struct world *w)
+{
+	return w->workers;
 }
 
 void world_other_link(struct world *w, const struct prefix *prefix)

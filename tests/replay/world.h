@@ -25,6 +25,7 @@ struct world_settings {
 	unsigned int mtu;      /* of the external interface: 1500 */
 	unsigned int isolate;
 	unsigned int adapter;
+	unsigned int dns;
 };
 
 struct world;
@@ -46,6 +47,10 @@ void world_remove_client(struct world *w, int client);
 
 /** world_client_send() - one inner packet into the client's tunnel */
 void world_client_send(struct world *w, int client, const uint8_t *packet, size_t len);
+
+/** world_client_burst() - the same packet @n times at once */
+void world_client_burst(struct world *w, int client, const uint8_t *packet, size_t len,
+			unsigned int n);
 
 /** world_client_take() - the next inner packet that the client received */
 bool world_client_take(struct world *w, int client, struct wire_packet *ret);
@@ -80,6 +85,16 @@ void world_restart(struct world *w, bool state);
 
 /** world_set_uplink() - the external address or the state of the interface changes */
 void world_set_uplink(struct world *w, uint32_t address, bool up);
+
+/** world_set_interface() - the same address on another interface */
+void world_set_interface(struct world *w, int ifindex);
+
+/** world_rule() - [Policy] */
+void world_rule(struct world *w, const struct prefix *prefix, bool allow);
+
+/** world_false_hello() - the client's last initiation with another ephemeral key, and a right MAC1 */
+void world_false_hello(struct world *w, int client);
+unsigned int world_workers(const struct world *w);
 
 /** world_other_link() - the host has a route by another interface */
 void world_other_link(struct world *w, const struct prefix *prefix);

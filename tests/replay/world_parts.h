@@ -56,11 +56,14 @@ struct world {
 	struct udp *udp[1 + WORKERS_MAX];
 	struct external *external[WORKERS_MAX];
 	struct tun *tun;
+	struct dns_proxy *dns;
 	struct worker *worker[WORKERS_MAX];
 	struct handshake *handshake;
 	struct roster *roster;
 	struct leases *leases;
 	struct config config;
+	struct config_rule rules[8];
+	size_t n_rules;
 	struct config_peer peers[CLIENTS_MAX];
 	struct uplink uplink;
 	struct uplink_host host;
