@@ -177,9 +177,21 @@ static void cross_to_peer(struct worker *w, unsigned int owner, uint32_t peer,
 	post_commit(w->post, w->number, owner, sizeof(head) + t->len);
 }
 
+/*
+ * A peer may be reached through another's tunnel, a phone behind a router for instance, but a
+ * peer whose endpoint is its own inside address, or two that stand behind each other, would
+ * make each datagram of ours the payload of the next.
+ */
+static bool is_loop(const struct worker *w, const struct train *t, const struct endpoint *to)
+{
+	return t->proto == IPPROTO_NUM_UDP && t->sport == udp_port(w->udp) &&
+	       allowed_ips_find(w->table->allowed, &to->addr) != WG_NO_PEER;
+}
+
 void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32_t client)
 {
 	unsigned int owner = peer_worker(peer, w->workers);
+	const struct endpoint *to;
 	struct addr from;
 	struct cut cut;
 	uint32_t mtu;
@@ -189,8 +201,9 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 		cross_to_peer(w, owner, peer, t, client);
 		return;
 	}
-	if (!wg_tunnel_endpoint(w->tunnel, peer, &from)) {
-		path_drop(w, DROP_WG_NO_ENDPOINT, train_segments(t));
+	to = wg_tunnel_endpoint(w->tunnel, peer, &from);
+	if (!to || (client == FROM_HOST && is_loop(w, t, to))) {
+		path_drop(w, to ? DROP_WG_LOOP : DROP_WG_NO_ENDPOINT, train_segments(t));
 		return;
 	}
 	mtu = path_mtu(w, peer);

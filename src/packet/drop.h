@@ -37,6 +37,7 @@
 	X(WG_SOURCE, "source address outside the peer's AllowedIPs")                   \
 	X(WG_NO_SESSION, "no session and no room to wait for one")                     \
 	X(WG_NO_ENDPOINT, "peer whose endpoint is not known yet")                      \
+	X(WG_LOOP, "tunnel's own datagram for a peer that is behind the tunnel")       \
 	X(WG_SEND, "UDP send of the tunnel failed")                                    \
 	/* the router */                                                               \
 	X(ROUTE_MARTIAN, "source that no packet may have")                             \
