@@ -171,7 +171,7 @@ static int lock_current(const char *path, int *ret)
 {
 	struct stat mine;
 	struct stat current;
-	int fd;
+	int fd = -1;
 	int r;
 
 	for (;;) {
