@@ -84,7 +84,8 @@ struct gateway {
 	uint64_t next_watchdog;     /* ns */
 	bool ports_short;           /* said once, until it is over */
 	struct peer_view *views;    /* by peer number */
-	uint64_t rates_at;          /* ns */
+	uint64_t overruns; /* packets that the kernel had no room for on the external sockets */
+	uint64_t rates_at; /* ns */
 };
 
 /* open.c: each logs one sentence on failure.  Return: 0 or -errno. */

@@ -26,9 +26,12 @@ static void log_messages(const char *path, const struct config_messages *message
 
 	for (size_t i = 0; i < shown; i++) {
 		const struct config_message *m = &messages->items[i];
+		enum log_level level = m->error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE;
 
-		log_line(m->error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "%s:%u: %s", path, m->line,
-			 m->text);
+		if (m->line == 0)
+			log_line(level, "%s: %s", path, m->text);
+		else
+			log_line(level, "%s:%u: %s", path, m->line, m->text);
 	}
 	if (shown < messages->n)
 		log_notice("%s: and %zu more: see culvert check", path, messages->n - shown);
@@ -79,6 +82,12 @@ static void keep_fixed(struct config *new, const struct config *old)
 		log_notice("Address changes at the next start");
 	if (new->mtu != old->mtu)
 		log_notice("MTU changes at the next start");
+	if (new->mappings_per_client != old->mappings_per_client ||
+	    new->mappings_max != old->mappings_max ||
+	    new->tcp_established != old->tcp_established ||
+	    new->tcp_transitory != old->tcp_transitory || new->udp_timeout != old->udp_timeout ||
+	    new->icmp_timeout != old->icmp_timeout)
+		log_notice("[Nat] changes at the next start");
 	if (new->dns != old->dns)
 		log_notice("[Dns] Enabled changes at the next start");
 	new->listen_port = old->listen_port;

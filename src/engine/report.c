@@ -95,7 +95,8 @@ static void add_peer(const struct gateway *g, uint32_t number, struct status_pee
 	out->tx_bytes = counter_get(&stats->tx_bytes);
 	out->rx_rate = g->views[number].rx_rate;
 	out->tx_rate = g->views[number].tx_rate;
-	out->mappings = UINT32_MAX;
+	out->mappings = (uint32_t)worker_client_mappings(g->worker[peer_worker(number, g->workers)],
+							 number);
 	out->runtime = p->runtime;
 }
 
@@ -117,6 +118,15 @@ static void fill_head(const struct gateway *g, struct status *s, uint64_t now)
 	snprintf(s->offload, sizeof(s->offload), "%s", external_offload(g->external[0]));
 }
 
+/* The kernel forgets its count when it is read, so main keeps the sum. */
+static void add_overruns(struct gateway *g, struct status *s)
+{
+	for (unsigned int i = 0; i < g->workers; i++)
+		g->overruns += external_overruns(g->external[i]);
+	s->packets_in += g->overruns;
+	s->drops[DROP_EXTERNAL_OVERRUN] += g->overruns;
+}
+
 char *gateway_status(struct gateway *g)
 {
 	struct status_upstream upstreams[CONFIG_UPSTREAMS_MAX];
@@ -133,6 +143,7 @@ char *gateway_status(struct gateway *g)
 		for (unsigned int i = 0; i < g->workers; i++)
 			add_path(s, worker_counters(g->worker[i]));
 		add_path(s, handshake_counters(g->handshake));
+		add_overruns(g, s);
 		if (g->dns)
 			dns_proxy_status(g->dns, s, upstreams);
 		s->peers = peers;

@@ -154,9 +154,8 @@ static void fragments_to_peer(struct worker *w, uint32_t peer, const struct trai
 	}
 }
 
-/* The other worker gets the train whole, to cut it itself. */
-static void cross_to_peer(struct worker *w, unsigned int owner, uint32_t peer,
-			  const struct train *t, uint32_t client)
+void path_cross(struct worker *w, unsigned int owner, enum post_kind kind, uint32_t peer,
+		uint32_t client, const struct train *t)
 {
 	struct post_train head = {
 		.peer = peer,
@@ -165,8 +164,7 @@ static void cross_to_peer(struct worker *w, unsigned int owner, uint32_t peer,
 		.csum = (uint8_t)t->csum,
 		.len = t->len,
 	};
-	uint8_t *p =
-		post_reserve(w->post, w->number, owner, POST_TRAIN_TO_PEER, sizeof(head) + t->len);
+	uint8_t *p = post_reserve(w->post, w->number, owner, kind, sizeof(head) + t->len);
 
 	if (!p) {
 		path_drop(w, DROP_NO_MEMORY, train_segments(t));
@@ -198,7 +196,7 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 	size_t len;
 
 	if (owner != w->number) {
-		cross_to_peer(w, owner, peer, t, client);
+		path_cross(w, owner, POST_TRAIN_TO_PEER, peer, client, t); /* who cuts it */
 		return;
 	}
 	to = wg_tunnel_endpoint(w->tunnel, peer, &from);

@@ -66,6 +66,7 @@
 	/* the external interface and the host */                                      \
 	X(EXTERNAL_DOWN, "external interface without carrier, address or route")       \
 	X(EXTERNAL_SEND, "send on the external interface failed")                      \
+	X(EXTERNAL_OVERRUN, "arrived faster than the gateway could take it")           \
 	X(EXTERNAL_NOT_OURS, "seen on the external interface but not for the NAT")     \
 	X(HOST_SEND, "write to the adapter failed")                                    \
 	X(DNS_OVERLOAD, "DNS query while the proxy's queue is full")                   \
