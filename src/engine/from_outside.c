@@ -38,13 +38,16 @@ static void count_refused(struct worker *w, struct counter *in)
 
 unsigned int path_external_poll(struct worker *w)
 {
-	size_t n = external_recv(w->external, w->trains, EXTERNAL_RX_BATCH, w->external_drops);
+	size_t asked = w->external_lone ? EXTERNAL_RX_BATCH : EXTERNAL_RX_TRAINS;
+	size_t n = external_recv(w->external, w->trains, asked, w->external_drops);
+	size_t bytes = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct train *t = &w->trains[i];
 
 		counter_add(&w->counters.in_external, train_segments(t));
 		counter_add(&w->counters.in_external_bytes, t->len);
+		bytes += t->len;
 		/* What clients say to each other by our address never comes off a wire. */
 		if (t->src == w->uplink.address)
 			path_drop(w, DROP_EXTERNAL_NOT_OURS, train_segments(t));
@@ -52,7 +55,9 @@ unsigned int path_external_poll(struct worker *w)
 			path_from_outside(w, t);
 	}
 	count_refused(w, &w->counters.in_external);
-	return n == EXTERNAL_RX_BATCH ? WORKER_EXTERNAL : 0;
+	if (n > 0)
+		w->external_lone = bytes / n <= LONE_MAX;
+	return n == asked ? WORKER_EXTERNAL : 0;
 }
 
 /* DNS over TCP is served on a port of the proxy's choice: path_to_gateway() has the other half. */
@@ -80,8 +85,8 @@ static void from_host(struct worker *w, struct train *t)
 /* What the proxy's listener says, as if 10.66.77.1:53 had said it. */
 unsigned int path_loopback_poll(struct worker *w)
 {
-	size_t n =
-		loopback_recv(w->loopback, w->trains, EXTERNAL_RX_BATCH, w->external_drops, w->now);
+	size_t n = loopback_recv(w->loopback, w->trains, EXTERNAL_RX_TRAINS, w->external_drops,
+				 w->now);
 
 	for (size_t i = 0; i < n; i++) {
 		struct train *t = &w->trains[i];
@@ -99,7 +104,7 @@ unsigned int path_loopback_poll(struct worker *w)
 		path_to_peer(w, peer, t, FROM_HOST);
 	}
 	count_refused(w, &w->counters.in_host);
-	return n == EXTERNAL_RX_BATCH ? WORKER_LOOPBACK : 0;
+	return n == EXTERNAL_RX_TRAINS ? WORKER_LOOPBACK : 0;
 }
 
 unsigned int path_tun_poll(struct worker *w)

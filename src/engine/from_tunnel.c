@@ -267,31 +267,37 @@ static bool accept_inner(struct worker *w, const struct wg_rx *rx, uint8_t outer
 	return v == PASS;
 }
 
-/* Packets of one peer, in order: joined to trains, which then walk on. */
-static void forward_run(struct worker *w, size_t n, uint32_t peer)
+/* Messages on their way to the cipher, in order of arrival. */
+struct inbox {
+	size_t n;
+	struct wg_rx rx[BATCH_MAX];
+	uint8_t tos[BATCH_MAX]; /* outer */
+};
+
+/* Decrypted, joined to trains across receptions and peers, and each on its walk. */
+static void open_inbox(struct worker *w, struct inbox *in)
 {
+	size_t n = 0;
+
+	wg_tunnel_open(w->tunnel, in->rx, in->n, w->now);
+	for (size_t i = 0; i < in->n; i++)
+		n += accept_inner(w, &in->rx[i], in->tos[i], &w->trains[n]);
+	in->n = 0;
 	n = trains_join(w->trains, n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		/* accept_inner() has seen that the source is the sender's own. */
+		uint32_t peer = allowed_ips_find_ip4(w->table->allowed, w->trains[i].src);
+
 		path_from_peer(w, &w->trains[i], peer);
+	}
 }
 
-static void open_batch(struct worker *w, struct wg_rx *rx, size_t n, uint8_t outer_tos)
+static void inbox_add(struct worker *w, struct inbox *in, const struct wg_rx *rx, uint8_t tos)
 {
-	uint32_t peer = WG_NO_PEER;
-	size_t n_trains = 0;
-
-	wg_tunnel_open(w->tunnel, rx, n, w->now);
-	for (size_t i = 0; i < n; i++) {
-		if (n_trains > 0 && rx[i].peer != peer) {
-			forward_run(w, n_trains, peer);
-			n_trains = 0;
-		}
-		peer = rx[i].peer;
-		if (accept_inner(w, &rx[i], outer_tos, &w->trains[n_trains]))
-			n_trains++;
-	}
-	if (n_trains > 0)
-		forward_run(w, n_trains, peer);
+	if (in->n == BATCH_MAX)
+		open_inbox(w, in);
+	in->tos[in->n] = tos;
+	in->rx[in->n++] = *rx;
 }
 
 /* What the kernel steered here because it was glued to one of ours. */
@@ -305,15 +311,16 @@ static void pass_on(struct worker *w, unsigned int to, const struct udp_rx *rx,
 }
 
 /* Sorts the datagrams of one UDP train: ours to the cipher, the rest to their owners. */
-static void sort_datagrams(struct worker *w, const struct udp_rx *rx)
+static void sort_datagrams(struct worker *w, struct inbox *in, const struct udp_rx *rx)
 {
-	struct wg_rx batch[BATCH_MAX];
-	size_t n = 0;
-
+	/* A train that does not fit whole would leave as two. */
+	if (in->n + (rx->len - 1) / rx->segment >= BATCH_MAX)
+		open_inbox(w, in);
 	for (uint32_t at = 0; at < rx->len; at += rx->segment) {
 		uint32_t len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
 		uint8_t *bytes = rx->data + at;
 		int type = wg_message_type(bytes, len);
+		struct wg_rx message = { bytes, len, &rx->from, &rx->to, PASS, WG_NO_PEER };
 		unsigned int owner;
 
 		counter_add(&w->counters.in_tunnel, 1);
@@ -323,33 +330,39 @@ static void sort_datagrams(struct worker *w, const struct udp_rx *rx)
 		}
 		owner = type == WG_DATA ? (wg_receiver_index(bytes) % WG_SLOTS) % w->workers
 					: post_handshake(w->workers);
-		if (owner != w->number) {
+		if (owner == w->number)
+			inbox_add(w, in, &message, rx->tos);
+		else
 			pass_on(w, owner, rx, bytes, len);
-			continue;
-		}
-		batch[n++] = (struct wg_rx){ bytes, len, &rx->from, &rx->to, PASS, WG_NO_PEER };
-		if (n == BATCH_MAX) {
-			open_batch(w, batch, n, rx->tos);
-			n = 0;
-		}
 	}
-	if (n > 0)
-		open_batch(w, batch, n, rx->tos);
 }
 
 void path_datagram(struct worker *w, const struct post_datagram *d, uint8_t *bytes)
 {
-	struct wg_rx rx = { bytes, d->len, &d->from, &d->to, PASS, WG_NO_PEER };
+	struct inbox in = {
+		.n = 1,
+		.rx = { { bytes, d->len, &d->from, &d->to, PASS, WG_NO_PEER } },
+		.tos = { d->tos },
+	};
 
-	open_batch(w, &rx, 1, d->tos);
+	open_inbox(w, &in);
 }
 
 unsigned int path_tunnel_poll(struct worker *w)
 {
 	struct udp_rx rx[UDP_RX_BATCH];
-	size_t n = udp_recv(w->udp, rx, UDP_RX_BATCH);
+	size_t asked = w->tunnel_lone ? UDP_RX_BATCH : UDP_RX_TRAINS;
+	size_t n = udp_recv(w->udp, rx, asked);
+	struct inbox in;
+	size_t bytes = 0;
 
-	for (size_t i = 0; i < n; i++)
-		sort_datagrams(w, &rx[i]);
-	return n == UDP_RX_BATCH ? WORKER_UDP : 0;
+	in.n = 0;
+	for (size_t i = 0; i < n; i++) {
+		sort_datagrams(w, &in, &rx[i]);
+		bytes += rx[i].len;
+	}
+	open_inbox(w, &in);
+	if (n > 0)
+		w->tunnel_lone = bytes / n <= LONE_MAX;
+	return n == asked ? WORKER_UDP : 0;
 }

@@ -137,8 +137,8 @@ static void one_datagram(struct handshake *h, const struct endpoint *from, const
 
 static bool socket_poll(struct handshake *h)
 {
-	struct udp_rx rx[UDP_RX_BATCH];
-	size_t n = udp_recv(h->udp, rx, UDP_RX_BATCH);
+	struct udp_rx rx[UDP_RX_TRAINS];
+	size_t n = udp_recv(h->udp, rx, UDP_RX_TRAINS);
 
 	for (size_t i = 0; i < n; i++) {
 		for (uint32_t at = 0; at < rx[i].len; at += rx[i].segment) {
@@ -149,7 +149,7 @@ static bool socket_poll(struct handshake *h)
 				     rest < rx[i].segment ? rest : rx[i].segment);
 		}
 	}
-	return n == UDP_RX_BATCH;
+	return n == UDP_RX_TRAINS;
 }
 
 static bool is_same(const struct table_peer *old, const struct table_peer *new)

@@ -64,6 +64,10 @@ struct worker {
 	uint64_t lease_ask_after[N_NAT_PROTOCOLS];   /* ns */
 	const struct table *unacknowledged;          /* main's ring was full; NULL: none */
 
+	/* Whether packets come singly, so that more of them are read at once. */
+	bool tunnel_lone;
+	bool external_lone;
+
 	struct staging *staging;
 	struct peer_mtu *mtu;
 	struct icmp_budget icmp;
@@ -77,6 +81,9 @@ struct worker {
 	struct counter *client_mappings;     /* by peer number; ours alone are counted */
 	uint64_t external_drops[N_VERDICTS]; /* external_recv() and tun_recv() add here */
 };
+
+/* Receptions not longer than this on average are lone packets, and the next are likely to be. */
+#define LONE_MAX 2048
 
 static inline void path_drop(struct worker *w, enum verdict reason, uint32_t packets)
 {

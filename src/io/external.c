@@ -97,6 +97,19 @@ static int open_raw(const struct uplink *uplink)
 	return r < 0 ? r : fd;
 }
 
+static void ready_slots(struct external *ext)
+{
+	for (size_t i = 0; i < EXTERNAL_RX_BATCH; i++) {
+		struct external_slot *slot = &ext->slots[i];
+
+		slot->iov[0] = (struct iovec){ &slot->vnet, sizeof(slot->vnet) };
+		slot->iov[1] = (struct iovec){ slot->l2, ext->l2 };
+		slot->iov[2] =
+			(struct iovec){ ext->buffers + i * EXTERNAL_STRIDE, EXTERNAL_BUFFER };
+		ext->msgs[i].msg_hdr = (struct msghdr){ .msg_iov = slot->iov, .msg_iovlen = 3 };
+	}
+}
+
 static int open_end(const struct uplink *uplink, struct external **ret)
 {
 	struct external *ext = calloc(1, sizeof(*ext));
@@ -114,13 +127,14 @@ static int open_end(const struct uplink *uplink, struct external **ret)
 	}
 	ext->l2 = uplink->ethernet ? ETH_HLEN : 0;
 	ext->offload = true;
-	ext->buffers = aligned_alloc(64, (size_t)EXTERNAL_RX_BATCH * EXTERNAL_BUFFER);
+	ext->buffers = aligned_alloc(64, (size_t)EXTERNAL_RX_BATCH * EXTERNAL_STRIDE);
 	if (r == 0 && !ext->buffers)
 		r = -ENOMEM;
 	if (r < 0) {
 		external_free(ext);
 		return r;
 	}
+	ready_slots(ext);
 	external_set_uplink(ext, uplink);
 	*ret = ext;
 	return 0;
@@ -214,10 +228,10 @@ int external_set_ports(struct external **group, unsigned int workers,
 	return r;
 }
 
-static int receive(struct external *ext, struct mmsghdr *msgs, size_t n, uint64_t *drops)
+static int receive(struct external *ext, size_t n, uint64_t *drops)
 {
 	for (int i = 0; i < RECV_TRIES; i++) {
-		int r = recvmmsg(ext->fd, msgs, (unsigned int)n, MSG_DONTWAIT, NULL);
+		int r = recvmmsg(ext->fd, ext->msgs, (unsigned int)n, MSG_DONTWAIT, NULL);
 
 		if (r >= 0)
 			return r;
@@ -233,29 +247,17 @@ static int receive(struct external *ext, struct mmsghdr *msgs, size_t n, uint64_
 
 size_t external_recv(struct external *ext, struct train *t, size_t n, uint64_t *drops)
 {
-	struct vnet_header headers[EXTERNAL_RX_BATCH];
-	uint8_t l2[EXTERNAL_RX_BATCH][ETH_HLEN];
-	struct iovec iov[EXTERNAL_RX_BATCH][3];
-	struct mmsghdr msgs[EXTERNAL_RX_BATCH];
-	size_t skip = sizeof(headers[0]) + ext->l2;
+	size_t skip = sizeof(struct vnet_header) + ext->l2;
 	size_t got = 0;
-	int r;
+	int r = receive(ext, n < EXTERNAL_RX_BATCH ? n : EXTERNAL_RX_BATCH, drops);
 
-	if (n > EXTERNAL_RX_BATCH)
-		n = EXTERNAL_RX_BATCH;
-	for (size_t i = 0; i < n; i++) {
-		iov[i][0] = (struct iovec){ &headers[i], sizeof(headers[i]) };
-		iov[i][1] = (struct iovec){ l2[i], ext->l2 };
-		iov[i][2] = (struct iovec){ ext->buffers + i * EXTERNAL_BUFFER, EXTERNAL_BUFFER };
-		msgs[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = iov[i], .msg_iovlen = 3 } };
-	}
-	r = receive(ext, msgs, n, drops);
 	for (int i = 0; i < r; i++) {
+		const struct external_slot *slot = &ext->slots[i];
 		enum verdict v = DROP_IP_MALFORMED;
 
-		if (msgs[i].msg_len > skip && !(msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
-			v = vnet_parse(&t[got], &headers[i], ext->l2, iov[i][2].iov_base,
-				       msgs[i].msg_len - skip);
+		if (ext->msgs[i].msg_len > skip && !(ext->msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
+			v = vnet_parse(&t[got], &slot->vnet, ext->l2, slot->iov[2].iov_base,
+				       ext->msgs[i].msg_len - skip);
 		if (v == PASS)
 			got++;
 		else

@@ -24,7 +24,8 @@
 #include "io/uplink.h"
 #include "packet/train.h"
 
-#define EXTERNAL_RX_BATCH 8
+#define EXTERNAL_RX_BATCH  64 /* packets or trains per external_recv(), at most */
+#define EXTERNAL_RX_TRAINS 8  /* to ask for while they are long: what a core's cache holds */
 
 struct external;
 

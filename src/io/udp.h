@@ -20,7 +20,8 @@
 
 #include "base/addr.h"
 
-#define UDP_RX_BATCH 8 /* trains per udp_recv() */
+#define UDP_RX_BATCH  64 /* datagrams or trains per udp_recv(), at most */
+#define UDP_RX_TRAINS 8  /* to ask for while they are long: what a core's cache holds */
 
 struct udp;
 
