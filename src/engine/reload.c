@@ -360,20 +360,13 @@ void gateway_state_load(struct gateway *g)
 void gateway_state_save(struct gateway *g)
 {
 	char *text = roster_state(g->roster, gateway_handshake_time, g);
-	struct file_edit edit;
 	int r;
 
 	if (!text || (g->state && strcmp(text, g->state) == 0)) {
 		free(text);
 		return;
 	}
-	r = file_edit_begin(g->state_path, &edit);
-	if (r == -ENOENT) {
-		r = file_create(g->state_path, text, strlen(text), 0600);
-	} else if (r >= 0) {
-		r = file_edit_commit(&edit, text, strlen(text));
-		file_edit_done(&edit);
-	}
+	r = file_replace(g->state_path, text, strlen(text));
 	if (r < 0 && !g->state_unwritten)
 		log_warning("can't write %s (%s): after a restart clients will be back only when "
 			    "their own timers say so; make its directory writable for this user",
