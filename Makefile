@@ -43,7 +43,8 @@ fuzz:
 
 bench: all
 	@tools/install-dependencies test
-	@CULVERT=$(BUILD)/culvert bench/run
+	@ninja -C $(BUILD) bench/blast
+	@CULVERT=$(BUILD)/culvert BLAST=$(BUILD)/bench/blast bench/run
 
 install: all
 	meson install -C $(BUILD) --no-rebuild
