@@ -160,7 +160,12 @@ static void change_interface(struct gateway *g, const struct uplink *uplink)
 		log_error("can't open the external interface %s: %s", uplink->name, strerror(-r));
 		return;
 	}
-	log_notice("the external interface is %s now (was %s)", uplink->name, g->uplink.name);
+	if (strcmp(uplink->name, g->uplink.name) == 0)
+		log_notice("external interface %s was made anew: its connections end",
+			   uplink->name);
+	else
+		log_notice("the external interface is %s now (was %s)", uplink->name,
+			   g->uplink.name);
 	for (unsigned int i = 0; i < g->workers; i++) {
 		struct post_external body = { .external = group[i] };
 
