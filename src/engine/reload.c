@@ -141,7 +141,7 @@ static void set_address(struct gateway *g, uint32_t from, uint32_t to)
 		log_warning("external interface %s has lost its address %s: clients wait for "
 			    "another",
 			    g->uplink.name, addr_format(&a, before));
-	else
+	else if (to != from)
 		log_notice(
 			"external address is %s now (was %s): connections of the old address end",
 			addr_format(&b, after), from ? addr_format(&a, before) : "none");
