@@ -22,8 +22,8 @@
  * still gets its cookie.
  */
 #define ANSWERS_QUEUE (32 << 20)
-#define SEGMENTS_MAX 64        /* the kernel's own limit on Linux 6.1; later 128 */
-#define RECV_TRIES   4         /* pending ICMP errors that one udp_recv() reads past */
+#define SEGMENTS_MAX  64 /* the kernel's own limit on Linux 6.1; later 128 */
+#define RECV_TRIES    4  /* pending ICMP errors that one udp_recv() reads past */
 
 /* Room for every control message that we ask for, in both families at once. */
 #define RX_CONTROL                                                             \
