@@ -17,10 +17,10 @@ struct command {
 
 static const struct command commands[] = {
 	{ "init", command_init, "write a gateway configuration with fresh keys" },
-	{ "gateway", command_gateway, "run the gateway" },
 	{ "peer", command_peer, "add, list, show or remove clients" },
-	{ "status", command_status, "show what the running gateway does" },
 	{ "check", command_check, "validate a configuration" },
+	{ "gateway", command_gateway, "run the gateway" },
+	{ "status", command_status, "show what the running gateway does" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

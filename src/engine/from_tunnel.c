@@ -61,24 +61,11 @@ uint16_t path_quoted_port(const struct train *t)
 void path_turn_around(struct worker *w, struct train *t, uint16_t port)
 {
 	unsigned int owner = external_worker(port, w->workers);
-	struct post_train head = { .peer = WG_NO_PEER, .client = WG_NO_PEER };
-	uint8_t *p;
 
-	if (owner == w->number) {
+	if (owner == w->number)
 		path_from_outside(w, t);
-		return;
-	}
-	head.gso_size = t->gso_size;
-	head.csum = (uint8_t)t->csum;
-	head.len = t->len;
-	p = post_reserve(w->post, w->number, owner, POST_TRAIN_FROM_OUTSIDE, sizeof(head) + t->len);
-	if (!p) {
-		path_drop(w, DROP_NO_MEMORY, train_segments(t));
-		return;
-	}
-	memcpy(p, &head, sizeof(head));
-	train_linearize(t, p + sizeof(head), t->len);
-	post_commit(w->post, w->number, owner, sizeof(head) + t->len);
+	else
+		path_cross(w, owner, POST_TRAIN_FROM_OUTSIDE, WG_NO_PEER, WG_NO_PEER, t);
 }
 
 /* A client talks to a port of our own external address that another client has opened. */
@@ -115,7 +102,7 @@ static void to_external_address(struct worker *w, struct train *t, uint32_t peer
 /* RFC 4787 REQ-13a: what may be fragmented is.  @t has been translated whole. */
 static void fragments_to_internet(struct worker *w, const struct train *t)
 {
-	size_t mtu = earlier(w->uplink.mtu, sizeof(w->answer));
+	size_t mtu = w->uplink.mtu < sizeof(w->answer) ? w->uplink.mtu : sizeof(w->answer);
 	struct fragments f;
 	struct train part;
 	struct cut cut;
@@ -143,6 +130,16 @@ static void fragments_to_internet(struct worker *w, const struct train *t)
 	}
 }
 
+/* Out by the NAT; the gauge is what status tells of the client. */
+static enum verdict translate(struct worker *w, struct train *t, uint32_t peer)
+{
+	enum verdict v = nat_outbound(w->nat, t, peer, w->now);
+
+	if (v == PASS)
+		counter_set(&w->client_mappings[peer], nat_client_mappings(w->nat, peer));
+	return v;
+}
+
 static void to_internet(struct worker *w, struct train *t, uint32_t peer)
 {
 	uint32_t mtu = w->uplink.mtu;
@@ -160,8 +157,9 @@ static void to_internet(struct worker *w, struct train *t, uint32_t peer)
 		return;
 	}
 	if (t->proto == IPPROTO_NUM_TCP && t->tcp_flags & TCP_SYN && !train_is_fragment(t))
-		train_clamp_mss(t, (uint16_t)(earlier(path_mtu(w, peer), mtu) - TCP_IP_HEADERS));
-	v = nat_outbound(w->nat, t, peer, w->now);
+		train_clamp_mss(t, (uint16_t)((path_mtu(w, peer) < mtu ? path_mtu(w, peer) : mtu) -
+					      TCP_IP_HEADERS));
+	v = translate(w, t, peer);
 	if (v == PASS && too_big) {
 		fragments_to_internet(w, t);
 		return;

@@ -40,8 +40,7 @@ static void receive(struct gateway *g, const struct post_message *m, uint64_t no
 		leases_returned(g->leases, m->from, (struct post_lease *)(void *)m->body);
 		break;
 	case POST_ENDPOINT:
-		roster_heard(g->roster, (struct post_peer *)(void *)m->body);
-		g->next_state = earlier(g->next_state, now + NS_PER_S / 2);
+		gateway_peer_heard(g, (struct post_peer *)(void *)m->body, now);
 		break;
 	case POST_TABLE:
 		roster_acknowledged(g->roster, (struct post_table *)(void *)m->body);
@@ -232,7 +231,8 @@ static void close_all(struct gateway *g)
 	loop_free(g->loop);
 	if (g->signals >= 0)
 		close(g->signals);
-	free(g->rates);
+	free(g->views);
+	free(g->state);
 	config_free(g->config);
 	free(g);
 }

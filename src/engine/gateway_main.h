@@ -33,12 +33,13 @@
 #define WORKERS_MAX 32
 #define ADAPTER     "culvert0"
 
-/* Bytes of one peer at two moments, from which a rate is told. */
-struct rate_sample {
+/* What main has seen of one peer: bytes at two moments, from which a rate is told, and when it was heard. */
+struct peer_view {
 	uint64_t rx;
 	uint64_t tx;
 	uint64_t rx_rate; /* bytes per second */
 	uint64_t tx_rate;
+	uint64_t heard; /* ns; when a worker last told its endpoint, 0: never */
 };
 
 struct gateway {
@@ -47,6 +48,8 @@ struct gateway {
 	uint64_t started; /* ns */
 	char rung[160];
 	char state_path[4096];
+	char *state;          /* the state file's text as it was last written */
+	bool state_unwritten; /* that it can't be written has been said */
 
 	struct loop *loop;
 	int signals;
@@ -80,8 +83,9 @@ struct gateway {
 	uint64_t next_state;        /* ns; NEVER: nothing new to remember */
 	uint64_t next_watchdog;     /* ns */
 	bool ports_short;           /* said once, until it is over */
-	struct rate_sample *rates;  /* by peer number */
-	uint64_t rates_at;          /* ns */
+	struct peer_view *views;    /* by peer number */
+	uint64_t overruns; /* packets that the kernel had no room for on the external sockets */
+	uint64_t rates_at; /* ns */
 };
 
 /* open.c: each logs one sentence on failure.  Return: 0 or -errno. */
@@ -99,6 +103,8 @@ int gateway_reload(struct gateway *g, char *complaint);
 void gateway_uplink_changed(struct gateway *g);
 void gateway_uapi_call(struct gateway *g, const struct control_call *call, uint64_t now);
 void gateway_lease_wanted(struct gateway *g, unsigned int worker, enum nat_protocol protocol);
+/** gateway_peer_heard() - a worker tells where a peer is; says so when it had been away */
+void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64_t now);
 void gateway_state_load(struct gateway *g);
 void gateway_state_save(struct gateway *g);
 

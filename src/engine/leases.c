@@ -95,6 +95,18 @@ static int lease_blocks(struct leases *l, unsigned int worker, enum nat_protocol
 	return r;
 }
 
+static int lease_for_all(struct leases *l, unsigned int n)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < l->workers && r >= 0; i++) {
+		r = lease_blocks(l, i, NAT_TCP, n);
+		if (r >= 0)
+			r = lease_blocks(l, i, NAT_UDP, n);
+	}
+	return r;
+}
+
 int leases_set_address(struct leases *l, uint32_t address, int ifindex)
 {
 	int r;
@@ -107,12 +119,13 @@ int leases_set_address(struct leases *l, uint32_t address, int ifindex)
 	if (r < 0 || address == 0)
 		return r;
 	r = ports_new(address, ifindex, l->tunnel_port, l->rng, &l->ports);
-	for (unsigned int i = 0; i < l->workers && r >= 0; i++) {
-		r = lease_blocks(l, i, NAT_TCP, FIRST_BLOCKS);
-		if (r >= 0)
-			r = lease_blocks(l, i, NAT_UDP, FIRST_BLOCKS);
-	}
-	return r;
+	if (r >= 0)
+		r = lease_for_all(l, 1);
+	if (r < 0)
+		return r;
+	/* Where descriptors are few, every worker has a block before one has more. */
+	r = lease_for_all(l, FIRST_BLOCKS - 1);
+	return r == -EMFILE || r == -ENOSPC ? 0 : r;
 }
 
 int leases_wanted(struct leases *l, unsigned int worker, enum nat_protocol protocol)

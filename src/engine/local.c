@@ -22,7 +22,8 @@ static bool icmp_allowed(struct worker *w)
 	uint64_t earned = (w->now - b->refilled) / (NS_PER_S / ICMP_PER_SECOND);
 
 	if (earned > 0) {
-		b->tokens = (uint32_t)earlier(b->tokens + earned, ICMP_BURST);
+		b->tokens =
+			earned > ICMP_BURST - b->tokens ? ICMP_BURST : b->tokens + (uint32_t)earned;
 		b->refilled = w->now;
 	}
 	if (b->tokens == 0)
@@ -117,23 +118,10 @@ static void deliver(struct worker *w, struct train *t, uint32_t client)
 
 void path_host_deliver(struct worker *w, struct train *t, uint32_t client)
 {
-	struct post_train head = {
-		.client = client, .gso_size = t->gso_size, .csum = (uint8_t)t->csum, .len = t->len
-	};
-	uint8_t *p;
-
-	if (w->tun || w->loopback) {
+	if (w->tun || w->loopback)
 		deliver(w, t, client);
-		return;
-	}
-	p = post_reserve(w->post, w->number, 0, POST_TRAIN_TO_HOST, sizeof(head) + t->len);
-	if (!p) {
-		path_drop(w, DROP_NO_MEMORY, train_segments(t));
-		return;
-	}
-	memcpy(p, &head, sizeof(head));
-	train_linearize(t, p + sizeof(head), t->len);
-	post_commit(w->post, w->number, 0, sizeof(head) + t->len);
+	else
+		path_cross(w, 0, POST_TRAIN_TO_HOST, WG_NO_PEER, client, t);
 }
 
 /* Ping is answered here, so that it works with and without an adapter. */
@@ -174,7 +162,7 @@ static void dns_query(struct worker *w, struct train *t, uint32_t peer)
 		.src = t->src,
 		.dst = t->dst,
 		.port = t->sport,
-		.size_max = (uint16_t)(w->table->mtu - IP4_HEADER - UDP_HEADER),
+		.size_max = (uint16_t)(path_mtu(w, peer) - IP4_HEADER - UDP_HEADER),
 	};
 	uint32_t header = t->l4 + UDP_HEADER;
 	uint32_t segment = t->gso_size ? t->gso_size : t->len - header;

@@ -108,8 +108,8 @@ static int open_roster(struct gateway *g)
 		log_error("%s", complaint);
 		return r;
 	}
-	g->rates = calloc(params.peers_max, sizeof(*g->rates));
-	return g->rates ? 0 : -ENOMEM;
+	g->views = calloc(params.peers_max, sizeof(*g->views));
+	return g->views ? 0 : -ENOMEM;
 }
 
 int gateway_open_host(struct gateway *g)
@@ -402,9 +402,9 @@ static void announce(const struct gateway *g)
 	struct prefix tunnel = config_gateway(g->config);
 	struct addr ext = addr_ip4(g->uplink.address);
 
-	log_notice("gateway %s on UDP port %u, %zu peers, %u workers",
+	log_notice("gateway %s on UDP port %u, %zu peer%s, %u worker%s",
 		   prefix_format(&tunnel, address), udp_port(g->udp[0]), g->config->n_peers,
-		   g->workers);
+		   g->config->n_peers == 1 ? "" : "s", g->workers, g->workers == 1 ? "" : "s");
 	log_notice("external interface %s, address %s, MTU %u, %s; guards: TCP %s, UDP %s",
 		   g->uplink.name, addr_format(&ext, external), g->uplink.mtu,
 		   external_offload(g->external[0]), leases_guard(g->leases, NAT_TCP),

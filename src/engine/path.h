@@ -78,6 +78,7 @@ struct worker {
 
 	struct path_counters counters;
 	struct nat_gauges gauges[N_NAT_PROTOCOLS];
+	struct counter *client_mappings;     /* by peer number; ours alone are counted */
 	uint64_t external_drops[N_VERDICTS]; /* external_recv() and tun_recv() add here */
 };
 
@@ -120,6 +121,10 @@ unsigned int path_loopback_poll(struct worker *w);
 void path_from_outside(struct worker *w, struct train *t);
 
 /* to_peer.c */
+/** path_cross() - hands @t whole to worker @owner as a message of @kind */
+void path_cross(struct worker *w, unsigned int owner, enum post_kind kind, uint32_t peer,
+		uint32_t client, const struct train *t);
+
 /** path_to_peer() - into the tunnel of @peer, whichever worker owns it
  *  @client: who is told by ICMP when it is too big: the peer it came from, FROM_HOST, or
  *  WG_NO_PEER: its source on the outside */

@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "io/file.h"
 
+#define AWAY \
+	(600 * NS_PER_S) /* a peer that was silent for so long is worth a line when it is back */
 #define STATE_DIRECTORY "/var/lib/culvert"
 #define LOGGED_MAX      20 /* complaints of one file; the rest is counted */
 
@@ -24,9 +26,12 @@ static void log_messages(const char *path, const struct config_messages *message
 
 	for (size_t i = 0; i < shown; i++) {
 		const struct config_message *m = &messages->items[i];
+		enum log_level level = m->error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE;
 
-		log_line(m->error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "%s:%u: %s", path, m->line,
-			 m->text);
+		if (m->line == 0)
+			log_line(level, "%s: %s", path, m->text);
+		else
+			log_line(level, "%s:%u: %s", path, m->line, m->text);
 	}
 	if (shown < messages->n)
 		log_notice("%s: and %zu more: see culvert check", path, messages->n - shown);
@@ -77,6 +82,12 @@ static void keep_fixed(struct config *new, const struct config *old)
 		log_notice("Address changes at the next start");
 	if (new->mtu != old->mtu)
 		log_notice("MTU changes at the next start");
+	if (new->mappings_per_client != old->mappings_per_client ||
+	    new->mappings_max != old->mappings_max ||
+	    new->tcp_established != old->tcp_established ||
+	    new->tcp_transitory != old->tcp_transitory || new->udp_timeout != old->udp_timeout ||
+	    new->icmp_timeout != old->icmp_timeout)
+		log_notice("[Nat] changes at the next start");
 	if (new->dns != old->dns)
 		log_notice("[Dns] Enabled changes at the next start");
 	new->listen_port = old->listen_port;
@@ -113,7 +124,8 @@ int gateway_reload(struct gateway *g, char *complaint)
 	roster_publish(g->roster);
 	config_free(g->config);
 	g->config = config;
-	log_notice("configuration reloaded: %zu peers", config->n_peers);
+	log_notice("configuration reloaded: %zu peer%s", config->n_peers,
+		   config->n_peers == 1 ? "" : "s");
 	return 0;
 }
 
@@ -129,7 +141,7 @@ static void set_address(struct gateway *g, uint32_t from, uint32_t to)
 		log_warning("external interface %s has lost its address %s: clients wait for "
 			    "another",
 			    g->uplink.name, addr_format(&a, before));
-	else
+	else if (to != from)
 		log_notice(
 			"external address is %s now (was %s): connections of the old address end",
 			addr_format(&b, after), from ? addr_format(&a, before) : "none");
@@ -148,7 +160,12 @@ static void change_interface(struct gateway *g, const struct uplink *uplink)
 		log_error("can't open the external interface %s: %s", uplink->name, strerror(-r));
 		return;
 	}
-	log_notice("the external interface is %s now (was %s)", uplink->name, g->uplink.name);
+	if (strcmp(uplink->name, g->uplink.name) == 0)
+		log_notice("external interface %s was made anew: its connections end",
+			   uplink->name);
+	else
+		log_notice("the external interface is %s now (was %s)", uplink->name,
+			   g->uplink.name);
 	for (unsigned int i = 0; i < g->workers; i++) {
 		struct post_external body = { .external = group[i] };
 
@@ -307,6 +324,32 @@ static void choose_state_path(struct gateway *g)
 			 slash ? (int)(slash - real) : 1, slash ? real : ".", (int)n, base);
 }
 
+/* Its name, or else its key. */
+static const char *peer_label(const struct table_peer *peer, char key[static CONFIG_KEY_TEXT_MAX])
+{
+	if (peer->name[0] != '\0')
+		return peer->name;
+	config_key_format(peer->public_key, key);
+	return key;
+}
+
+void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64_t now)
+{
+	const struct table *t = roster_table(g->roster);
+	struct peer_view *view = &g->views[where->peer];
+	char text[ENDPOINT_TEXT_MAX];
+	char key[CONFIG_KEY_TEXT_MAX];
+
+	if (where->peer >= t->n_slots || !t->peers[where->peer].used)
+		return; /* removed meanwhile */
+	roster_heard(g->roster, where);
+	g->next_state = earlier(g->next_state, now + NS_PER_S / 2);
+	if (view->heard == 0 || now - view->heard > AWAY)
+		log_notice("peer %s is at %s", peer_label(&t->peers[where->peer], key),
+			   endpoint_format(&where->to, text));
+	view->heard = now;
+}
+
 void gateway_state_load(struct gateway *g)
 {
 	char *text;
@@ -322,19 +365,18 @@ void gateway_state_load(struct gateway *g)
 void gateway_state_save(struct gateway *g)
 {
 	char *text = roster_state(g->roster, gateway_handshake_time, g);
-	struct file_edit edit;
 	int r;
 
-	if (!text)
+	if (!text || (g->state && strcmp(text, g->state) == 0)) {
+		free(text);
 		return;
-	r = file_edit_begin(g->state_path, &edit);
-	if (r == -ENOENT) {
-		r = file_create(g->state_path, text, strlen(text), 0600);
-	} else if (r >= 0) {
-		r = file_edit_commit(&edit, text, strlen(text));
-		file_edit_done(&edit);
 	}
-	if (r < 0)
-		log_debug("can't write %s: %s", g->state_path, strerror(-r));
-	free(text);
+	r = file_replace(g->state_path, text, strlen(text));
+	if (r < 0 && !g->state_unwritten)
+		log_warning("can't write %s (%s): after a restart clients will be back only when "
+			    "their own timers say so; make its directory writable for this user",
+			    g->state_path, strerror(-r));
+	g->state_unwritten = r < 0;
+	free(g->state);
+	g->state = text;
 }

@@ -32,7 +32,7 @@ void gateway_sample_rates(struct gateway *g, uint64_t now)
 	if (elapsed < SAMPLE_LEAST)
 		return;
 	for (uint32_t i = 0; i < t->n_slots; i++) {
-		struct rate_sample *s = &g->rates[i];
+		struct peer_view *s = &g->views[i];
 		uint64_t rx = counter_get(&gateway_peer_stats(g, i)->rx_bytes);
 		uint64_t tx = counter_get(&gateway_peer_stats(g, i)->tx_bytes);
 
@@ -93,9 +93,10 @@ static void add_peer(const struct gateway *g, uint32_t number, struct status_pee
 	out->handshake_age = handshake == 0 ? UINT64_MAX : now - earlier(handshake, now);
 	out->rx_bytes = counter_get(&stats->rx_bytes);
 	out->tx_bytes = counter_get(&stats->tx_bytes);
-	out->rx_rate = g->rates[number].rx_rate;
-	out->tx_rate = g->rates[number].tx_rate;
-	out->mappings = UINT32_MAX;
+	out->rx_rate = g->views[number].rx_rate;
+	out->tx_rate = g->views[number].tx_rate;
+	out->mappings = (uint32_t)worker_client_mappings(g->worker[peer_worker(number, g->workers)],
+							 number);
 	out->runtime = p->runtime;
 }
 
@@ -117,6 +118,15 @@ static void fill_head(const struct gateway *g, struct status *s, uint64_t now)
 	snprintf(s->offload, sizeof(s->offload), "%s", external_offload(g->external[0]));
 }
 
+/* The kernel forgets its count when it is read, so main keeps the sum. */
+static void add_overruns(struct gateway *g, struct status *s)
+{
+	for (unsigned int i = 0; i < g->workers; i++)
+		g->overruns += external_overruns(g->external[i]);
+	s->packets_in += g->overruns;
+	s->drops[DROP_EXTERNAL_OVERRUN] += g->overruns;
+}
+
 char *gateway_status(struct gateway *g)
 {
 	struct status_upstream upstreams[CONFIG_UPSTREAMS_MAX];
@@ -133,6 +143,7 @@ char *gateway_status(struct gateway *g)
 		for (unsigned int i = 0; i < g->workers; i++)
 			add_path(s, worker_counters(g->worker[i]));
 		add_path(s, handshake_counters(g->handshake));
+		add_overruns(g, s);
 		if (g->dns)
 			dns_proxy_status(g->dns, s, upstreams);
 		s->peers = peers;

@@ -154,9 +154,8 @@ static void fragments_to_peer(struct worker *w, uint32_t peer, const struct trai
 	}
 }
 
-/* The other worker gets the train whole, to cut it itself. */
-static void cross_to_peer(struct worker *w, unsigned int owner, uint32_t peer,
-			  const struct train *t, uint32_t client)
+void path_cross(struct worker *w, unsigned int owner, enum post_kind kind, uint32_t peer,
+		uint32_t client, const struct train *t)
 {
 	struct post_train head = {
 		.peer = peer,
@@ -165,8 +164,7 @@ static void cross_to_peer(struct worker *w, unsigned int owner, uint32_t peer,
 		.csum = (uint8_t)t->csum,
 		.len = t->len,
 	};
-	uint8_t *p =
-		post_reserve(w->post, w->number, owner, POST_TRAIN_TO_PEER, sizeof(head) + t->len);
+	uint8_t *p = post_reserve(w->post, w->number, owner, kind, sizeof(head) + t->len);
 
 	if (!p) {
 		path_drop(w, DROP_NO_MEMORY, train_segments(t));
@@ -177,20 +175,33 @@ static void cross_to_peer(struct worker *w, unsigned int owner, uint32_t peer,
 	post_commit(w->post, w->number, owner, sizeof(head) + t->len);
 }
 
+/*
+ * A peer may be reached through another's tunnel, a phone behind a router for instance, but a
+ * peer whose endpoint is its own inside address, or two that stand behind each other, would
+ * make each datagram of ours the payload of the next.
+ */
+static bool is_loop(const struct worker *w, const struct train *t, const struct endpoint *to)
+{
+	return t->proto == IPPROTO_NUM_UDP && t->sport == udp_port(w->udp) &&
+	       allowed_ips_find(w->table->allowed, &to->addr) != WG_NO_PEER;
+}
+
 void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32_t client)
 {
 	unsigned int owner = peer_worker(peer, w->workers);
+	const struct endpoint *to;
 	struct addr from;
 	struct cut cut;
 	uint32_t mtu;
 	size_t len;
 
 	if (owner != w->number) {
-		cross_to_peer(w, owner, peer, t, client);
+		path_cross(w, owner, POST_TRAIN_TO_PEER, peer, client, t); /* who cuts it */
 		return;
 	}
-	if (!wg_tunnel_endpoint(w->tunnel, peer, &from)) {
-		path_drop(w, DROP_WG_NO_ENDPOINT, train_segments(t));
+	to = wg_tunnel_endpoint(w->tunnel, peer, &from);
+	if (!to || (client == FROM_HOST && is_loop(w, t, to))) {
+		path_drop(w, to ? DROP_WG_LOOP : DROP_WG_NO_ENDPOINT, train_segments(t));
 		return;
 	}
 	mtu = path_mtu(w, peer);

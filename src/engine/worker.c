@@ -59,6 +59,27 @@ static void remove_peer(struct worker *w, uint32_t number)
 	peer_mtu_forget(w->mtu, number);
 	wg_tunnel_peer_remove(w->tunnel, number);
 	nat_client_remove(w->nat, number);
+	counter_set(&w->client_mappings[number], 0);
+}
+
+/* Both lists have much the same order: each search begins where the last one ended. */
+static bool keeps_addresses(const struct table_peer *old, const struct table_peer *new)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < old->n_allowed; i++) {
+		size_t tried = 0;
+
+		while (tried < new->n_allowed &&
+		       (new->allowed[at].len != old->allowed[i].len ||
+			!addr_equal(&new->allowed[at].addr, &old->allowed[i].addr))) {
+			at = (at + 1) % new->n_allowed;
+			tried++;
+		}
+		if (tried == new->n_allowed)
+			return false;
+	}
+	return true;
 }
 
 /* What a new table changes for one of our peers, and nothing else. */
@@ -75,6 +96,9 @@ static void apply_peer(struct worker *w, const struct table_peer *old, const str
 			add_peer(w, new, number);
 		return;
 	}
+	/* Else the answers to what it has opened would go to whoever has its address now. */
+	if (!keeps_addresses(old, new))
+		nat_client_remove(w->nat, number);
 	if (old->keepalive != new->keepalive)
 		wg_tunnel_peer_add(w->tunnel, number, new->keepalive, w->now);
 	if (new->has_endpoint &&
@@ -283,6 +307,15 @@ static void watch_leases(struct worker *w)
 	}
 }
 
+/* At most once a second: so all clients can be counted anew. */
+static void reap_mappings(struct worker *w)
+{
+	nat_on_deadline(w->nat, w->now, NAT_REAP_BUDGET);
+	for (uint32_t i = 0; i < w->table->n_slots; i++)
+		if (owns(w, i))
+			counter_set(&w->client_mappings[i], nat_client_mappings(w->nat, i));
+}
+
 unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 {
 	unsigned int more = 0;
@@ -303,7 +336,7 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 	if (wg_tunnel_next_deadline(w->tunnel) <= now)
 		wg_tunnel_on_deadline(w->tunnel, now);
 	if (nat_next_deadline(w->nat) <= now)
-		nat_on_deadline(w->nat, now, NAT_REAP_BUDGET);
+		reap_mappings(w);
 	if (w->loopback && loopback_next_deadline(w->loopback) <= now)
 		loopback_on_deadline(w->loopback, now);
 	path_tunnel_events(w);
@@ -360,6 +393,11 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 		worker_free(w);
 		return r;
 	}
+	w->client_mappings = calloc(params->table->peers_max, sizeof(*w->client_mappings));
+	if (!w->client_mappings) {
+		worker_free(w);
+		return -ENOMEM;
+	}
 	lease_icmp_ids(w);
 	apply_table(w, params->table);
 	*ret = w;
@@ -370,6 +408,7 @@ struct worker *worker_free(struct worker *w)
 {
 	if (!w)
 		return NULL;
+	free(w->client_mappings);
 	staging_free(w->staging);
 	peer_mtu_free(w->mtu);
 	nat_free(w->nat);
@@ -424,6 +463,11 @@ const struct path_counters *worker_counters(const struct worker *w)
 const struct nat_gauges *worker_nat(const struct worker *w, enum nat_protocol protocol)
 {
 	return &w->gauges[protocol];
+}
+
+uint64_t worker_client_mappings(const struct worker *w, uint32_t peer)
+{
+	return counter_get(&w->client_mappings[peer]);
 }
 
 const struct wg_peer_stats *worker_peer_stats(const struct worker *w, uint32_t peer)

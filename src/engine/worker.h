@@ -73,6 +73,8 @@ int worker_run(struct worker *w);
 /* Context of these: any thread. */
 const struct path_counters *worker_counters(const struct worker *w);
 const struct nat_gauges *worker_nat(const struct worker *w, enum nat_protocol protocol);
+/** worker_client_mappings() - how many NAT mappings one of its peers has */
+uint64_t worker_client_mappings(const struct worker *w, uint32_t peer);
 const struct wg_peer_stats *worker_peer_stats(const struct worker *w, uint32_t peer);
 
 #endif

@@ -119,14 +119,16 @@ static int holder_write(int fd, const char *identity)
 {
 	char text[HOLDER_MAX];
 	int n = snprintf(text, sizeof(text), "%ld %s\n", (long)getpid(), identity);
+	ssize_t written;
 
 	if (n < 0 || n >= (int)sizeof(text))
 		return -ENAMETOOLONG;
 	if (ftruncate(fd, 0) < 0)
 		return -errno;
-	if (pwrite(fd, text, (size_t)n, 0) != n)
-		return -EIO;
-	return 0;
+	written = pwrite(fd, text, (size_t)n, 0);
+	if (written < 0)
+		return -errno;
+	return written == n ? 0 : -ENOSPC;
 }
 
 /* A listener that never heard of our lock file, another WireGuard for instance. */

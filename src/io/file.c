@@ -171,7 +171,7 @@ static int lock_current(const char *path, int *ret)
 {
 	struct stat mine;
 	struct stat current;
-	int fd;
+	int fd = -1;
 	int r;
 
 	for (;;) {
@@ -228,39 +228,48 @@ static int keep_owner(int fd, const struct stat *old)
 	return fchmod(fd, old->st_mode & 07777) < 0 ? -errno : 0;
 }
 
-int file_edit_commit(const struct file_edit *edit, const char *text, size_t len)
+/* @old: whose mode and owner the new file gets; NULL: it is ours alone. */
+static int replace(const char *path, const struct stat *old, const char *text, size_t len)
 {
-	char *temporary = beside(edit->path, "new");
-	struct stat old;
+	char *temporary = beside(path, "new");
 	int fd;
-	int r;
+	int r = 0;
 
 	if (!temporary)
 		return -ENOMEM;
-	if (fstat(edit->fd, &old) < 0) {
-		r = -errno;
-		goto out;
-	}
-	/* One fixed name is safe under the lock, and a crash leaves at most one file behind. */
+	/* One fixed name is safe for a single writer, and a crash leaves at most one file behind. */
 	unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		r = -errno;
 		goto out;
 	}
-	r = keep_owner(fd, &old);
+	if (old)
+		r = keep_owner(fd, old);
 	if (r == 0)
 		r = write_whole(fd, text, len);
 	close(fd);
-	if (r == 0 && rename(temporary, edit->path) < 0)
+	if (r == 0 && rename(temporary, path) < 0)
 		r = -errno;
 	if (r < 0)
 		unlink(temporary);
 	else
-		r = sync_directory(edit->path);
+		r = sync_directory(path);
 out:
 	free(temporary);
 	return r;
+}
+
+int file_edit_commit(const struct file_edit *edit, const char *text, size_t len)
+{
+	struct stat old;
+
+	return fstat(edit->fd, &old) < 0 ? -errno : replace(edit->path, &old, text, len);
+}
+
+int file_replace(const char *path, const char *text, size_t len)
+{
+	return replace(path, NULL, text, len);
 }
 
 void file_edit_done(struct file_edit *edit)

@@ -33,6 +33,15 @@ char *file_text_free(char *text, size_t len);
  */
 int file_create(const char *path, const char *text, size_t len, mode_t mode);
 
+/**
+ * file_replace() - a file of this process's own, mode 0600, in place of what is there
+ *
+ * Waits for no lock, and follows no link: the name itself is given to the new file.  One writer
+ * at a time.
+ * Return: 0; -EISDIR, -ENOSPC and so on: what was there is whole.
+ */
+int file_replace(const char *path, const char *text, size_t len);
+
 /** A file that is locked for being rewritten. */
 struct file_edit {
 	char *path; /* real path */

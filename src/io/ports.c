@@ -2,6 +2,7 @@
 #include "io/ports.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -19,6 +20,10 @@
 #define N_BLOCKS (65536 / PORT_BLOCK)
 #define KEY_LEN  16
 
+/* Left for upstreams of DNS, for control and for files, or a quarter of a small limit: one
+ * client with many connections must not take these from the others. */
+#define DESCRIPTORS_LEFT 1024
+
 /* The guards of one leased block. */
 struct lease {
 	int fds[PORT_BLOCK];
@@ -31,6 +36,7 @@ struct ports {
 	bool md5;        /* the kernel has TCP_MD5SIG_EXT */
 	bool tcp_filter; /* it has not, but lets us filter a listener */
 	bool udp_trains; /* it can describe UDP trains to a packet socket */
+	int descriptors; /* guards have lower numbers: the kernel gives out the lowest */
 	uint8_t key[KEY_LEN];
 	uint16_t candidates[N_BLOCKS]; /* blocks that are not excluded */
 	uint32_t n_candidates;
@@ -95,14 +101,23 @@ static void find_candidates(struct ports *p, uint16_t avoid)
 	}
 }
 
-static void raise_descriptor_limit(void)
+/* Return: how many descriptors may be open when the last guard has been opened. */
+static int raise_descriptor_limit(void)
 {
 	struct rlimit limit;
+	rlim_t left;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return INT_MAX;
+	if (limit.rlim_cur != limit.rlim_max) {
+		rlim_t before = limit.rlim_cur;
+
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			limit.rlim_cur = before;
+	}
+	left = limit.rlim_cur / 4 < DESCRIPTORS_LEFT ? limit.rlim_cur / 4 : DESCRIPTORS_LEFT;
+	return limit.rlim_cur - left < INT_MAX ? (int)(limit.rlim_cur - left) : INT_MAX;
 }
 
 /*
@@ -189,7 +204,7 @@ static int open_guard(const struct ports *p, enum port_protocol protocol, uint16
 
 	if (fd < 0)
 		return -errno;
-	r = tcp ? silence_tcp(p, fd) : silence_udp(p, fd);
+	r = fd >= p->descriptors ? -EMFILE : tcp ? silence_tcp(p, fd) : silence_udp(p, fd);
 	/* Unprivileged since Linux 5.7; a guard for all interfaces is as silent. */
 	if (r == 0 && p->ifindex != 0)
 		(void)set_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, p->ifindex);
@@ -217,7 +232,7 @@ int ports_new(uint32_t address, int ifindex, uint16_t avoid, struct rng *rng, st
 	p->udp_trains = kernel_describes_udp_trains();
 	try_silences(p);
 	find_candidates(p, avoid);
-	raise_descriptor_limit();
+	p->descriptors = raise_descriptor_limit();
 	*ret = p;
 	return 0;
 }

@@ -47,8 +47,9 @@ struct ports *ports_free(struct ports *p);
  * ports_lease() - one more block for @worker of @workers, chosen at random
  *
  * A block of whose ports one is in use by the host, or cannot be made silent, is passed over.
- * Return: 0 and its first port; -ENOSPC: no block is left; -EMFILE: descriptors are exhausted;
- * -EOPNOTSUPP: guards can't be made silent here.
+ * Return: 0 and its first port; -ENOSPC: no block is left; -EMFILE: so few descriptors are left
+ * (1024, or a quarter of a small limit) that others need them; -EOPNOTSUPP: guards can't be made
+ * silent here.
  */
 int ports_lease(struct ports *p, enum port_protocol protocol, unsigned int worker,
 		unsigned int workers, uint16_t *ret_first);

@@ -58,11 +58,9 @@ static struct tuple tuple_of(const struct train *t, enum nat_protocol protocol, 
 	uint16_t sport = load_be16(l4);
 	uint16_t dport = load_be16(l4 + 2);
 
-	if (protocol == NAT_ICMP) {
-		sport = dport = load_be16(l4 + 4);
-		return (struct tuple){ protocol, outbound ? t->src : t->dst, sport,
+	if (protocol == NAT_ICMP)
+		return (struct tuple){ protocol, outbound ? t->src : t->dst, load_be16(l4 + 4),
 				       outbound ? t->dst : t->src, 0 };
-	}
 	if (outbound)
 		return (struct tuple){ protocol, t->src, sport, t->dst, dport };
 	return (struct tuple){ protocol, t->dst, dport, t->src, sport };

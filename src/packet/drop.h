@@ -37,6 +37,7 @@
 	X(WG_SOURCE, "source address outside the peer's AllowedIPs")                   \
 	X(WG_NO_SESSION, "no session and no room to wait for one")                     \
 	X(WG_NO_ENDPOINT, "peer whose endpoint is not known yet")                      \
+	X(WG_LOOP, "tunnel's own datagram for a peer that is behind the tunnel")       \
 	X(WG_SEND, "UDP send of the tunnel failed")                                    \
 	/* the router */                                                               \
 	X(ROUTE_MARTIAN, "source that no packet may have")                             \
@@ -65,6 +66,7 @@
 	/* the external interface and the host */                                      \
 	X(EXTERNAL_DOWN, "external interface without carrier, address or route")       \
 	X(EXTERNAL_SEND, "send on the external interface failed")                      \
+	X(EXTERNAL_OVERRUN, "arrived faster than the gateway could take it")           \
 	X(EXTERNAL_NOT_OURS, "seen on the external interface but not for the NAT")     \
 	X(HOST_SEND, "write to the adapter failed")                                    \
 	X(DNS_OVERLOAD, "DNS query while the proxy's queue is full")                   \

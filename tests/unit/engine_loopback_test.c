@@ -105,7 +105,7 @@ static void only_leased_ports_are_tapped(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < 1024; i++)
-		blocks += wire_filter.blocks[NAT_TCP][i / 64] >> (i % 64) & 1;
+		blocks += (unsigned int)(wire_filter.blocks[NAT_TCP][i / 64] >> (i % 64) & 1);
 	assert_int_equal(blocks, 4);
 	assert_int_equal(wire_filter.blocks[NAT_UDP][0], 0);
 	assert_int_equal(wire_filter.blocks[NAT_ICMP][0], 0);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -110,6 +111,33 @@ static void a_file_is_created_once_and_never_replaced(void **state)
 	assert_int_equal(file_create("no/new", "x", 1, 0600), -ENOENT);
 	assert_int_equal(symlink("nowhere", "dangling"), 0);
 	assert_int_equal(file_create("dangling", "x", 1, 0600), -EEXIST);
+}
+
+static void a_replacement_waits_for_no_lock_and_follows_no_link(void **state)
+{
+	struct stat st;
+	int fd;
+
+	(void)state;
+	put("precious", "precious", 0644);
+	assert_int_equal(mkdir("own", 0700), 0);
+	assert_int_equal(symlink("../precious", "own/state"), 0);
+	fd = open("precious", O_RDONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(file_replace("own/state", "one", 3), 0);
+	close(fd);
+	assert_holds("precious", "precious");
+	assert_holds("own/state", "one");
+	assert_int_equal(lstat("own/state", &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	assert_int_equal(chmod("own/state", 0644), 0);
+	assert_int_equal(file_replace("own/state", "two", 3), 0);
+	assert_int_equal(stat("own/state", &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	assert_int_equal(entries("own"), 1);
+	assert_int_equal(file_replace("own", "x", 1), -EISDIR);
+	assert_int_equal(file_replace("no/state", "x", 1), -ENOENT);
 }
 
 static void a_rewrite_keeps_mode_and_owner_and_leaves_nothing_else(void **state)
@@ -271,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_regular_files_are_read),
 		cmocka_unit_test(a_file_is_created_once_and_never_replaced),
+		cmocka_unit_test(a_replacement_waits_for_no_lock_and_follows_no_link),
 		cmocka_unit_test(a_rewrite_keeps_mode_and_owner_and_leaves_nothing_else),
 		cmocka_unit_test(a_rewrite_follows_links_and_keeps_them),
 		cmocka_unit_test(writers_at_the_same_time_lose_nothing),

@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/wire.h"
@@ -279,6 +280,39 @@ static void running_out_of_descriptors_leaves_no_half_block(void **state)
 	close(fd);
 }
 
+static void some_descriptors_are_left_for_others(void **state)
+{
+	const struct rlimit limit = { 1000, 1000 };
+	uint16_t first;
+	int fds[249];
+	int status, r;
+
+	(void)state;
+	NETNS_OR_SKIP();
+	set_up();
+	if (fork() == 0) { /* which can't raise its limit again */
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+		    ports_new(HOST, 0, 4000, &rng, &ports) < 0)
+			_exit(1);
+		while ((r = ports_lease(ports, PORT_UDP, 0, 1, &first)) == 0)
+			;
+		if (r != -EMFILE)
+			_exit(2);
+		for (int i = 0; i < 249; i++)
+			if ((fds[i] = dup(0)) < 0)
+				_exit(3);
+		/* TCP gets none of them either, and what is given back can be leased again. */
+		if (ports_lease(ports, PORT_TCP, 0, 1, &first) != -EMFILE)
+			_exit(4);
+		for (int i = 0; i < 249; i++)
+			close(fds[i]);
+		ports = ports_free(ports);
+		_exit(0);
+	}
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+}
+
 static void an_address_that_is_gone_ends_the_search(void **state)
 {
 	uint16_t first;
@@ -298,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_lease_reserves_its_ports_and_its_release_gives_them_back),
 		cmocka_unit_test(what_the_host_keeps_for_itself_is_never_leased),
 		cmocka_unit_test(running_out_of_descriptors_leaves_no_half_block),
+		cmocka_unit_test(some_descriptors_are_left_for_others),
 		cmocka_unit_test(an_address_that_is_gone_ends_the_search),
 	};
 
