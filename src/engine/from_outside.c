@@ -3,6 +3,16 @@
 
 #define TCP_IP_HEADERS 40
 
+/*
+ * An address behind a client comes by that client's tunnel only.  Our own one is the source of
+ * what the NAT has turned around, even where a client is the way to everything.
+ */
+static bool is_insiders(const struct worker *w, uint32_t src)
+{
+	return src != w->uplink.address &&
+	       allowed_ips_find_ip4(w->table->allowed, src) != WG_NO_PEER;
+}
+
 void path_from_outside(struct worker *w, struct train *t)
 {
 	enum verdict v = nat_inbound(w->nat, t, w->now);
@@ -10,6 +20,10 @@ void path_from_outside(struct worker *w, struct train *t)
 
 	if (v != PASS) {
 		path_drop(w, v, train_segments(t));
+		return;
+	}
+	if (is_insiders(w, t->src)) {
+		path_drop(w, DROP_ROUTE_MARTIAN, train_segments(t));
 		return;
 	}
 	route = router_from_outside(w->table->router, t,

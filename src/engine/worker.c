@@ -62,6 +62,26 @@ static void remove_peer(struct worker *w, uint32_t number)
 	counter_set(&w->client_mappings[number], 0);
 }
 
+/* Both lists have much the same order: each search begins where the last one ended. */
+static bool keeps_addresses(const struct table_peer *old, const struct table_peer *new)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < old->n_allowed; i++) {
+		size_t tried = 0;
+
+		while (tried < new->n_allowed &&
+		       (new->allowed[at].len != old->allowed[i].len ||
+			!addr_equal(&new->allowed[at].addr, &old->allowed[i].addr))) {
+			at = (at + 1) % new->n_allowed;
+			tried++;
+		}
+		if (tried == new->n_allowed)
+			return false;
+	}
+	return true;
+}
+
 /* What a new table changes for one of our peers, and nothing else. */
 static void apply_peer(struct worker *w, const struct table_peer *old, const struct table_peer *new,
 		       uint32_t number)
@@ -76,6 +96,9 @@ static void apply_peer(struct worker *w, const struct table_peer *old, const str
 			add_peer(w, new, number);
 		return;
 	}
+	/* Else the answers to what it has opened would go to whoever has its address now. */
+	if (!keeps_addresses(old, new))
+		nat_client_remove(w->nat, number);
 	if (old->keepalive != new->keepalive)
 		wg_tunnel_peer_add(w->tunnel, number, new->keepalive, w->now);
 	if (new->has_endpoint &&

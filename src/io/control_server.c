@@ -457,41 +457,45 @@ static int claim_control(struct control_server *s, pid_t *ret_pid)
 	return r;
 }
 
+/*
+ * The end of both kinds' beginning.  @claimed: what claiming the path came to; takes @s,
+ * which is freed if that or the rest fails.
+ */
+static int server_begin(struct control_server *s, int claimed, struct control_server **ret)
+{
+	int r = claimed;
+
+	if (r == 0) {
+		r = server_start(s);
+		if (r < 0)
+			claim_done(&s->claim);
+	}
+	if (r < 0)
+		free(s);
+	else
+		*ret = s;
+	return r;
+}
+
 int control_server_new(const char *config_path, struct control_server **ret, pid_t *ret_pid)
 {
 	struct control_server *s = calloc(1, sizeof(*s));
 	struct stat st;
-	int r;
 
 	if (!s)
 		return -ENOMEM;
 	*ret_pid = 0;
-	if (!realpath(config_path, s->config_path) || stat(s->config_path, &st) < 0) {
-		r = -errno;
-		goto err_server;
-	}
+	if (!realpath(config_path, s->config_path) || stat(s->config_path, &st) < 0)
+		return server_begin(s, -errno, ret);
 	s->file_uid = st.st_uid;
 	s->file_gid = st.st_gid;
-	r = claim_control(s, ret_pid);
-	if (r < 0)
-		goto err_server;
-	r = server_start(s);
-	if (r < 0)
-		goto err_claim;
-	*ret = s;
-	return 0;
-err_claim:
-	claim_done(&s->claim);
-err_server:
-	free(s);
-	return r;
+	return server_begin(s, claim_control(s, ret_pid), ret);
 }
 
 int control_server_new_uapi(const char *interface, struct control_server **ret, pid_t *ret_pid)
 {
 	struct control_server *s = calloc(1, sizeof(*s));
 	char path[CONTROL_PATH_MAX];
-	int r;
 
 	if (!s)
 		return -ENOMEM;
@@ -499,23 +503,10 @@ int control_server_new_uapi(const char *interface, struct control_server **ret, 
 	s->uapi = true;
 	make_dir(s, "/var/run/wireguard");
 	strcpy(path, "/var/run/wireguard/");
-	r = -EINVAL;
 	if (strlen(interface) > 64 || strchr(interface, '/'))
-		goto err_server;
+		return server_begin(s, -EINVAL, ret);
 	strcat(strcat(path, interface), ".sock");
-	r = claim_take(path, interface, 0600, &s->claim, ret_pid);
-	if (r < 0)
-		goto err_server;
-	r = server_start(s);
-	if (r < 0)
-		goto err_claim;
-	*ret = s;
-	return 0;
-err_claim:
-	claim_done(&s->claim);
-err_server:
-	free(s);
-	return r;
+	return server_begin(s, claim_take(path, interface, 0600, &s->claim, ret_pid), ret);
 }
 
 struct control_server *control_server_free(struct control_server *s)

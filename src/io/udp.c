@@ -15,8 +15,15 @@
 #define RX_LEN       65536     /* no UDP train is longer */
 #define RX_STRIDE    67648     /* 33 cache lines more: short ones do not share cache sets */
 #define SOCKET_QUEUE (7 << 20) /* bytes; some 100 trains, a few ms at 10 Gbit/s */
-#define SEGMENTS_MAX 64        /* the kernel's own limit on Linux 6.1; later 128 */
-#define RECV_TRIES   4         /* pending ICMP errors that one udp_recv() reads past */
+
+/*
+ * Answers to handshakes with forged senders in a network of our own wait for ARP, up to 208 KiB
+ * for each address.  The kernel doubles this: room for 254 addresses, so that a genuine client
+ * still gets its cookie.
+ */
+#define ANSWERS_QUEUE (32 << 20)
+#define SEGMENTS_MAX  64 /* the kernel's own limit on Linux 6.1; later 128 */
+#define RECV_TRIES    4  /* pending ICMP errors that one udp_recv() reads past */
 
 /* Room for every control message that we ask for, in both families at once. */
 #define RX_CONTROL                                                             \
@@ -53,10 +60,10 @@ static int set_int(int fd, int level, int option, int value)
 }
 
 /* As much as the host allows: the privileged way first, then up to its limit. */
-static void set_queue(int fd, int force, int option)
+static void set_queue(int fd, int force, int option, int bytes)
 {
-	if (set_int(fd, SOL_SOCKET, force, SOCKET_QUEUE) < 0)
-		(void)set_int(fd, SOL_SOCKET, option, SOCKET_QUEUE);
+	if (set_int(fd, SOL_SOCKET, force, bytes) < 0)
+		(void)set_int(fd, SOL_SOCKET, option, bytes);
 }
 
 static int set_options_ip6(int fd)
@@ -72,7 +79,8 @@ static int set_options_ip6(int fd)
 	return r;
 }
 
-static int set_options(const struct udp *udp, uint32_t fwmark)
+/* @first: the one for handshakes */
+static int set_options(const struct udp *udp, uint32_t fwmark, bool first)
 {
 	int r = udp->dual ? set_options_ip6(udp->fd) : set_int(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
 
@@ -96,8 +104,8 @@ static int set_options(const struct udp *udp, uint32_t fwmark)
 	 * without UDP_GRO would cost its share of all clients their trains.
 	 */
 	(void)set_int(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
-	set_queue(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	set_queue(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	set_queue(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF, SOCKET_QUEUE);
+	set_queue(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF, first ? ANSWERS_QUEUE : SOCKET_QUEUE);
 	return 0;
 }
 
@@ -155,7 +163,7 @@ static int open_one(const struct udp_params *params, bool dual, uint16_t port, b
 	for (size_t i = 0; r == 0 && i < UDP_RX_BATCH; i++)
 		ready_slot(udp, i);
 	if (r == 0)
-		r = set_options(udp, params->fwmark);
+		r = set_options(udp, params->fwmark, first);
 	if (r == 0 && !first)
 		r = set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r == 0)

@@ -81,4 +81,23 @@ check "isolated, they don't reach each other" \
 check "that is counted" compare "$(drops ROUTE_ISOLATED)" '>' 0
 check "and both still reach the internet" fetch alice http://198.51.100.2/
 fetch bob http://198.51.100.2/ >/dev/null || failed "both still reach the internet"
+
+# An address is given to another client: what was opened from it before is not.
+python alice <<'END' >"$T/mapped"
+import socket
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.settimeout(5)
+sock.sendto(b"?", ("198.51.100.2", 7001))
+print(sock.recv(100).decode().split()[1])
+END
+key=$(on gateway wg show culvert0 allowed-ips | awk '/10\.66\.77\.3\/32/ { print $1 }')
+on gateway wg set culvert0 peer "$key" allowed-ips 10.66.77.3/32,10.66.77.2/32
+capture moved bob wg0 'udp and dst host 10.66.77.2'
+python internet "$(cat "$T/mapped")" <<'END'
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.sendto(b"for alice alone", ("198.51.100.1", int(sys.argv[1])))
+END
+capture_end moved
+check "an address that moves takes no open ports with it" compare "$(captured moved)" == 0
 finish

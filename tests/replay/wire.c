@@ -79,6 +79,35 @@ bool wire_take(struct wire_queue *q, struct wire_packet *ret)
 	return have;
 }
 
+/* What tun_recv() and external_recv() share: the packets that are there, parsed. */
+static size_t recv_trains(struct wire_queue *q, struct wire_packet *taken, struct train *t,
+			  size_t n, uint64_t *drops)
+{
+	size_t got = 0;
+
+	while (got < n && wire_take(q, &taken[got])) {
+		enum verdict v =
+			train_parse(&t[got], taken[got].data, taken[got].len, CSUM_UNCHECKED);
+
+		if (v == PASS)
+			got++;
+		else
+			drops[v]++;
+	}
+	return got;
+}
+
+/* And tun_send() and external_send(): each segment is a packet of its own. */
+static void send_train(struct wire_queue *q, const struct train *t)
+{
+	struct wire_packet p = { .len = 0 };
+	struct cut cut;
+
+	cut_start(&cut, t);
+	while ((p.len = cut_next(&cut, p.data, sizeof(p.data))) > 0)
+		wire_put(q, &p);
+}
+
 /* ---- io/udp.h ------------------------------------------------------------- */
 
 struct udp {
@@ -215,31 +244,15 @@ int external_set_ports(struct external **group, unsigned int workers,
 
 size_t external_recv(struct external *ext, struct train *t, size_t n, uint64_t *drops)
 {
-	size_t got = 0;
-
-	while (got < n && wire_take(&ext->in, &ext->taken[got])) {
-		struct wire_packet *p = &ext->taken[got];
-		enum verdict v = train_parse(&t[got], p->data, p->len, CSUM_UNCHECKED);
-
-		if (v == PASS)
-			got++;
-		else
-			drops[v]++;
-	}
-	return got;
+	return recv_trains(&ext->in, ext->taken, t, n, drops);
 }
 
 enum verdict external_send(struct external *ext, const struct train *t)
 {
-	struct wire_packet p = { .len = 0 };
-	struct cut cut;
-
 	(void)ext;
 	if (fails(&wire_external_fails))
 		return DROP_EXTERNAL_SEND;
-	cut_start(&cut, t);
-	while ((p.len = cut_next(&cut, p.data, sizeof(p.data))) > 0)
-		wire_put(&wire_external_out, &p);
+	send_train(&wire_external_out, t);
 	return PASS;
 }
 
@@ -287,31 +300,15 @@ int tun_fd(const struct tun *tun)
 
 size_t tun_recv(struct tun *tun, struct train *t, size_t n, uint64_t *drops)
 {
-	size_t got = 0;
-
-	while (got < n && wire_take(&tun->in, &tun->taken[got])) {
-		struct wire_packet *p = &tun->taken[got];
-		enum verdict v = train_parse(&t[got], p->data, p->len, CSUM_UNCHECKED);
-
-		if (v == PASS)
-			got++;
-		else
-			drops[v]++;
-	}
-	return got;
+	return recv_trains(&tun->in, tun->taken, t, n, drops);
 }
 
 enum verdict tun_send(struct tun *tun, const struct train *t)
 {
-	struct wire_packet p = { .len = 0 };
-	struct cut cut;
-
 	(void)tun;
 	if (fails(&wire_host_fails))
 		return DROP_HOST_SEND;
-	cut_start(&cut, t);
-	while ((p.len = cut_next(&cut, p.data, sizeof(p.data))) > 0)
-		wire_put(&wire_host_out, &p);
+	send_train(&wire_host_out, t);
 	return PASS;
 }
 

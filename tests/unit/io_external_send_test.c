@@ -240,7 +240,7 @@ static void a_link_without_headers_carries_trains_too(void **state)
  */
 struct relay {
 	struct tun *tun;
-	volatile bool stop;
+	_Atomic bool stop;
 	uint64_t trains_out, trains_in; /* of more than one segment */
 };
 

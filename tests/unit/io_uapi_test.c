@@ -32,8 +32,8 @@ struct gateway {
 	struct control_server *server;
 	_Atomic bool stop;
 	pthread_t thread;
-	struct uapi_set last;
-	unsigned int sets;
+	struct uapi_set last;      /* handed over with ->sets */
+	_Atomic unsigned int sets; /* release by the gateway's thread, acquire by last_set() */
 	struct prefix allowed[2];
 	struct uapi_peer peer;
 	struct uapi_device device;
@@ -179,33 +179,43 @@ static void wg_showconf_makes_a_file(void **state)
 	assert_non_null(strstr(out, "PersistentKeepalive = 25"));
 }
 
+/* What the gateway was told last, which must have been its @sets-th valid request. */
+static const struct uapi_set *last_set(struct gateway *g, unsigned int sets)
+{
+	assert_int_equal(g->sets, sets);
+	return &g->last;
+}
+
 static void wg_set_reaches_the_gateway(void **state)
 {
-	struct gateway *g = *state;
+	const struct uapi_set *last;
 
 	run(state,
 	    "wg set $i listen-port 4444 fwmark 0x10 peer " PEER_KEY
 	    " endpoint '[2001:db8::1]:5' persistent-keepalive 7 allowed-ips 10.9.0.0/16,10.8.0.1");
-	assert_true(g->last.has_listen_port && g->last.listen_port == 4444);
-	assert_true(g->last.has_fwmark && g->last.fwmark == 16);
-	assert_int_equal(g->last.n_peers, 1);
-	assert_true(g->last.peers[0].has_endpoint && g->last.peers[0].endpoint.port == 5);
-	assert_true(g->last.peers[0].has_keepalive && g->last.peers[0].keepalive == 7);
-	assert_true(g->last.peers[0].replace_allowed_ips);
-	assert_int_equal(g->last.peers[0].n_allowed, 2);
+	last = last_set(*state, 1);
+	assert_true(last->has_listen_port && last->listen_port == 4444);
+	assert_true(last->has_fwmark && last->fwmark == 16);
+	assert_int_equal(last->n_peers, 1);
+	assert_true(last->peers[0].has_endpoint && last->peers[0].endpoint.port == 5);
+	assert_true(last->peers[0].has_keepalive && last->peers[0].keepalive == 7);
+	assert_true(last->peers[0].replace_allowed_ips);
+	assert_int_equal(last->peers[0].n_allowed, 2);
 	run(state, "wg set $i peer " PEER_KEY " remove");
-	assert_true(g->last.peers[0].remove);
+	last = last_set(*state, 2);
+	assert_true(last->peers[0].remove);
 }
 
 static void wg_syncconf_sends_the_difference(void **state)
 {
-	struct gateway *g = *state;
+	const struct uapi_set *last;
 
 	run(state, "printf '[Peer]\\nPublicKey = AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\\n"
 		   "AllowedIPs = 10.66.77.3/32\\n' >/tmp/$i.conf && "
 		   "wg syncconf $i /tmp/$i.conf; r=$?; rm /tmp/$i.conf; exit $r");
-	assert_int_equal(g->last.n_peers, 2); /* one that is new, one that goes */
-	assert_true(g->last.peers[0].remove || g->last.peers[1].remove);
+	last = last_set(*state, 1);
+	assert_int_equal(last->n_peers, 2); /* one that is new, one that goes */
+	assert_true(last->peers[0].remove || last->peers[1].remove);
 }
 
 static int connect_to(const char *path)

@@ -5,24 +5,6 @@
 
 #define HOP 0xc0000233u /* 192.0.2.51: a router on the way */
 
-static struct rig rig;
-
-static int start(void **state)
-{
-	struct nat_params params = rig_params();
-
-	(void)state;
-	rig_start(&rig, &params, 16);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop(&rig);
-	return 0;
-}
-
 /* The error that @from sends to the source of the packet at @about, with @quote bytes of it. */
 static void make_error(uint32_t from, uint8_t type, const uint8_t *about, size_t quote)
 {

@@ -3,24 +3,6 @@
 
 #include "nat_rig.h"
 
-static struct rig rig;
-
-static int start(void **state)
-{
-	struct nat_params params = rig_params();
-
-	(void)state;
-	rig_start(&rig, &params, 16);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop(&rig);
-	return 0;
-}
-
 /* The slow way: an array that is searched from end to end. */
 #define MODEL 400
 

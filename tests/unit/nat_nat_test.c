@@ -20,24 +20,6 @@ void *calloc(size_t n, size_t size)
 	return p;
 }
 
-static struct rig rig;
-
-static int start(void **state)
-{
-	struct nat_params params = rig_params();
-
-	(void)state;
-	rig_start(&rig, &params, 16);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop(&rig);
-	return 0;
-}
-
 /* That the mapping on @port lives @life, and is gone two seconds later. */
 static void assert_lives(enum nat_protocol protocol, uint16_t port, uint64_t life)
 {

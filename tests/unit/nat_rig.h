@@ -192,4 +192,23 @@ static inline uint32_t rig_mappings(const struct rig *rig)
 	return n;
 }
 
+/* The rig of a test program, with cmocka's setup and teardown for it. */
+static struct rig rig;
+
+static inline int start(void **state)
+{
+	struct nat_params params = rig_params();
+
+	(void)state;
+	rig_start(&rig, &params, 16);
+	return 0;
+}
+
+static inline int stop(void **state)
+{
+	(void)state;
+	rig_stop(&rig);
+	return 0;
+}
+
 #endif

@@ -1,24 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "nat_rig.h"
 
-static struct rig rig;
-
-static int start(void **state)
-{
-	struct nat_params params = rig_params();
-
-	(void)state;
-	rig_start(&rig, &params, 16);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop(&rig);
-	return 0;
-}
-
 static void udp_goes_out_from_the_external_address_and_comes_back(void **state)
 {
 	uint16_t port;
