@@ -51,6 +51,8 @@ static int check(const char *path, bool verbose)
 	r = config_parse(text, len, &config, &messages);
 	file_text_free(text, len);
 	print_messages(path, &messages, true);
+	if (file_is_exposed(path))
+		fprintf(stderr, "%s: note: " CONFIG_EXPOSED "\n", path);
 	config_messages_done(&messages);
 	if (r == -EINVAL)
 		return STATUS_FAILED;

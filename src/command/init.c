@@ -290,6 +290,15 @@ static int write_plan(const struct plan *plan, const char *path)
 	return r;
 }
 
+/* Neither the network itself nor its broadcast address. */
+static bool is_host(const struct prefix *address)
+{
+	uint32_t hosts = UINT32_MAX >> address->len;
+	uint32_t host = addr_to_ip4(&address->addr) & hosts;
+
+	return host != 0 && host != hosts;
+}
+
 static int init(const struct init_options *o)
 {
 	const char *with = strcmp(o->config, CONFIG_PATH_DEFAULT) == 0 ? "" : " --config ";
@@ -300,7 +309,7 @@ static int init(const struct init_options *o)
 	if (access(o->config, F_OK) == 0)
 		return complain_file(o->config, -EEXIST);
 	if (!prefix_parse(o->address, &plan.address) || plan.address.addr.family != ADDR_IP4 ||
-	    plan.address.len < 8 || plan.address.len > 30)
+	    plan.address.len < 8 || plan.address.len > 30 || !is_host(&plan.address))
 		return complain_usage("init", "\"%s\" is no address, want one such as %s",
 				      o->address, ADDRESS_DEFAULT);
 	if (o->external && strlen(o->external) < sizeof(plan.interface))

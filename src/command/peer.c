@@ -6,6 +6,7 @@
  * replace the file.  A file that isn't valid is not touched.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,8 @@ static int commit_and_print(const struct file_edit *edit, const struct peer_opti
 	r = commit(edit, o->config, text);
 	if (r != STATUS_OK)
 		return r;
+	/* A pipe that nobody reads from is an error to undo, not the end of this process. */
+	signal(SIGPIPE, SIG_IGN);
 	r = print_client(client, isatty(STDOUT_FILENO));
 	if (r == 0)
 		return STATUS_OK;

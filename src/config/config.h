@@ -100,6 +100,9 @@ struct config {
 	size_t n_peers;
 };
 
+/* What is said of a file that everybody on the host may read or write. */
+#define CONFIG_EXPOSED "open to every user of this host, and its key to every tunnel: chmod 600"
+
 /* Complaints and notes of one parse, in order of the file. */
 struct config_message {
 	unsigned int line; /* 0: the file as a whole */

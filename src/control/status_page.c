@@ -219,10 +219,14 @@ static void peer_row(struct table *t, const json_t *peer)
 {
 	char text[256];
 	char unit[UNIT_TEXT_MAX];
+	int width = 40;
 
-	if (!*string(peer, "name", text))
+	/* A nameless peer goes by as much of its key as `culvert peer list` shows. */
+	if (!*string(peer, "name", text)) {
 		string(peer, "public_key", text);
-	table_cell(t, PEER_NAME, "%.40s%s", text, truth(peer, "runtime") ? " (runtime)" : "");
+		width = 8;
+	}
+	table_cell(t, PEER_NAME, "%.*s%s", width, text, truth(peer, "runtime") ? " (runtime)" : "");
 	if (has(peer, "handshake_age"))
 		table_cell(t, PEER_HANDSHAKE, "%s ago",
 			   duration_text(seconds(peer, "handshake_age"), unit));

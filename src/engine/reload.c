@@ -27,11 +27,12 @@ static void log_messages(const char *path, const struct config_messages *message
 	for (size_t i = 0; i < shown; i++) {
 		const struct config_message *m = &messages->items[i];
 		enum log_level level = m->error ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE;
+		const char *note = m->error ? "" : "note: ";
 
 		if (m->line == 0)
-			log_line(level, "%s: %s", path, m->text);
+			log_line(level, "%s: %s%s", path, note, m->text);
 		else
-			log_line(level, "%s:%u: %s", path, m->line, m->text);
+			log_line(level, "%s:%u: %s%s", path, m->line, note, m->text);
 	}
 	if (shown < messages->n)
 		log_notice("%s: and %zu more: see culvert check", path, messages->n - shown);
@@ -51,6 +52,8 @@ int gateway_read_config(const char *path, struct config **ret)
 	}
 	r = config_parse(text, len, ret, &messages);
 	log_messages(path, &messages);
+	if (file_is_exposed(path))
+		log_notice("%s: note: " CONFIG_EXPOSED, path);
 	config_messages_done(&messages);
 	file_text_free(text, len);
 	if (r >= 0 && config_gateway(*ret).addr.family == ADDR_NONE) {

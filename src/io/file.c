@@ -88,6 +88,13 @@ int file_read(const char *path, char **ret, size_t *ret_len)
 	return r;
 }
 
+bool file_is_exposed(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & (S_IROTH | S_IWOTH)) != 0;
+}
+
 static int write_whole(int fd, const char *text, size_t len)
 {
 	while (len > 0) {

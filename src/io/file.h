@@ -11,6 +11,7 @@
 #ifndef CULVERT_IO_FILE_H
 #define CULVERT_IO_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,9 @@
  * Return: 0; -EINVAL: not a regular file; -EFBIG; -ENOENT and so on.
  */
 int file_read(const char *path, char **ret, size_t *ret_len);
+
+/** file_is_exposed() - whether everybody on the host may read or write @path */
+bool file_is_exposed(const char *path);
 
 /** file_text_free() - wipes @len bytes and frees.  Return: NULL. */
 char *file_text_free(char *text, size_t len);

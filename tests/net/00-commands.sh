@@ -93,6 +93,8 @@ one_sentence
 unchanged
 run 2 "$culvert" init --config x --endpoint 'a b'
 run 2 "$culvert" init --config x --endpoint 192.0.2.1 --address 10.66.77.1/31
+one_sentence
+run 2 "$culvert" init --config x --endpoint 192.0.2.1 --address 10.66.77.0/24
 run 1 "$culvert" init --config x --endpoint 192.0.2.1 --external nosuchif0
 one_sentence
 run 1 "$culvert" init --config before/x --endpoint 192.0.2.1
@@ -154,6 +156,15 @@ if [ -w /dev/full ]; then
 	[ $? = 1 ] || complain "a full disk went unnoticed"
 	unchanged
 fi
+# The reader is gone for sure before there is something to read.
+{
+	sleep 0.3
+	"$culvert" peer add carol --config $conf 2>err
+	echo $? >status
+} | true
+[ "$(cat status)" = 1 ] || complain "a closed pipe went unnoticed"
+has err 'carol was not added'
+unchanged
 
 # --- a client's own key, all addresses, then one too many
 own=xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
@@ -231,6 +242,12 @@ cp wg0.conf before
 run 0 "$culvert" check wg0.conf
 has err '^wg0.conf:5: note: PostUp is not run$'
 has err '^wg0.conf:6: note: SaveConfig has no effect'
+chmod 644 wg0.conf
+run 0 "$culvert" check wg0.conf
+has err '^wg0.conf: note: open to every user of this host'
+chmod 600 wg0.conf
+run 0 "$culvert" check wg0.conf
+hasnt err 'open to every user'
 run 0 "$culvert" peer list --config wg0.conf
 has out '^TrMvSoP4  '
 sed 's/^ListenPort/[External]\nEndpoint = vpn.example.org\n[Interface]\n&/' before >wg0.conf

@@ -96,6 +96,23 @@ static void the_page_says_what_a_person_wants_to_know(void **state)
 	free(text);
 }
 
+static void a_nameless_peer_goes_by_the_beginning_of_its_key(void **state)
+{
+	struct status_peer peer = { .handshake_age = UINT64_MAX, .runtime = true };
+	struct status s = sample();
+	char *json;
+	char *text;
+
+	(void)state;
+	s.peers = &peer;
+	s.n_peers = 1;
+	json = status_json(&s);
+	text = status_page(json, 0);
+	assert_has(text, "\n  AAAAAAAA (runtime)  never");
+	free(text);
+	free(json);
+}
+
 static void no_line_is_wider_than_the_terminal(void **state)
 {
 	(void)state;
@@ -158,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_page_says_what_a_person_wants_to_know),
+		cmocka_unit_test(a_nameless_peer_goes_by_the_beginning_of_its_key),
 		cmocka_unit_test(no_line_is_wider_than_the_terminal),
 		cmocka_unit_test(a_narrow_terminal_keeps_names_and_handshakes),
 		cmocka_unit_test(another_versions_json_is_shown_as_far_as_known),

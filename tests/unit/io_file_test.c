@@ -97,6 +97,21 @@ static void only_regular_files_are_read(void **state)
 	unlink("large");
 }
 
+static void a_file_is_exposed_if_everybody_may_read_or_write_it(void **state)
+{
+	(void)state;
+	put("exposed", "a", 0600);
+	assert_false(file_is_exposed("exposed"));
+	chmod("exposed", 0660);
+	assert_false(file_is_exposed("exposed"));
+	chmod("exposed", 0604);
+	assert_true(file_is_exposed("exposed"));
+	chmod("exposed", 0602);
+	assert_true(file_is_exposed("exposed"));
+	unlink("exposed");
+	assert_false(file_is_exposed("exposed"));
+}
+
 static void a_file_is_created_once_and_never_replaced(void **state)
 {
 	struct stat st;
@@ -298,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_regular_files_are_read),
+		cmocka_unit_test(a_file_is_exposed_if_everybody_may_read_or_write_it),
 		cmocka_unit_test(a_file_is_created_once_and_never_replaced),
 		cmocka_unit_test(a_replacement_waits_for_no_lock_and_follows_no_link),
 		cmocka_unit_test(a_rewrite_keeps_mode_and_owner_and_leaves_nothing_else),
