@@ -19,8 +19,12 @@
 #include "io/packet_filter.h"
 #include "io/vnet.h"
 
-#define SOCKET_QUEUE (16 << 20) /* bytes; a train takes twice its length of it */
-#define RECV_TRIES   4          /* pending errors that one external_recv() reads past */
+/*
+ * Bytes, of which the kernel makes 8 MiB: some 10 ms of what a worker carries.  A queue that
+ * holds more loses no less at overload, and everybody else's packets stand in it.
+ */
+#define SOCKET_QUEUE (4 << 20)
+#define RECV_TRIES   4 /* pending errors that one external_recv() reads past */
 
 #define FANOUT_FLAG_IGNORE_OUTGOING 0x4000 /* linux/if_packet.h, newer than 6.1 */
 

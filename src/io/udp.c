@@ -14,7 +14,7 @@
 
 #define RX_LEN       65536     /* no UDP train is longer */
 #define RX_STRIDE    67648     /* 33 cache lines more: short ones do not share cache sets */
-#define SOCKET_QUEUE (7 << 20) /* bytes; some 100 trains, a few ms at 10 Gbit/s */
+#define SOCKET_QUEUE (4 << 20) /* bytes, doubled by the kernel: external.c says why no more */
 
 /*
  * Answers to handshakes with forged senders in a network of our own wait for ARP, up to 208 KiB

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# wireguard-go.sh - our protocol core meets wireguard-go
+# 03-wireguard-go.sh - our protocol core meets wireguard-go
 #
-# usage: wireguard-go.sh PATH-OF-wireguard_peer
+# usage: 03-wireguard-go.sh [WIREGUARD_PEER]
+# Without an argument it is the one that was built beside $CULVERT.
 #
 #   one network namespace, made for the purpose
 #   +--------------------------------------------------------------+
@@ -14,7 +15,12 @@
 # Three rounds, each with fresh keys and a pre-shared key: we initiate, they initiate, they
 # initiate while we claim to be under load and so have to earn a cookie first.
 set -eu
-peer=$1
+root=$(cd "$(dirname "$0")/../.." && pwd)
+peer=${1:-$(dirname "${CULVERT:-$root/build-test/culvert}")/tests/wireguard_peer}
+if [ ! -x "$peer" ]; then
+	echo "skip: $peer is not built: tools/run-tests unit, or name it as the argument"
+	exit 77
+fi
 if [ -z "${CULVERT_INTEROP:-}" ]; then
 	CULVERT_INTEROP=inside
 	export CULVERT_INTEROP

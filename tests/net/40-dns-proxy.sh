@@ -8,12 +8,18 @@
 #                                 '--- UDP    198.51.100.1:53, a black hole (a veth pair)
 #
 # Scenarios 1 (100 names at once), 2 (black-holed upstream), 3 (3 KB answers).
-# usage: 40-dns-proxy.sh PATH-OF-DNS_DRIVER
+# usage: 40-dns-proxy.sh [DNS_DRIVER]
+# Without an argument it is the one that was built beside $CULVERT.
 set -eu
-if [ "${IN_NAMESPACE:-}" = "" ]; then
-	IN_NAMESPACE=1 exec unshare -rn "$0" "$(realpath "${1:-build/tests/dns_driver}")"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+driver=${1:-$(dirname "${CULVERT:-$root/build-test/culvert}")/tests/dns_driver}
+if [ ! -x "$driver" ]; then
+	echo "skip: $driver is not built: tools/run-tests unit, or name it as the argument"
+	exit 77
 fi
-driver=$1
+if [ "${IN_NAMESPACE:-}" = "" ]; then
+	IN_NAMESPACE=1 exec unshare -rn "$0" "$(realpath "$driver")"
+fi
 dir=$(mktemp -d)
 unbound_pid=
 cleanup() {

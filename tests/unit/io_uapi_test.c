@@ -27,13 +27,15 @@
 
 static char interface[32];
 
-/* A gateway that remembers the last thing that it was told. */
+#define SETS 4
+
+/* A gateway that remembers what it was told. */
 struct gateway {
 	struct control_server *server;
 	_Atomic bool stop;
 	pthread_t thread;
-	struct uapi_set last;      /* handed over with ->sets */
-	_Atomic unsigned int sets; /* release by the gateway's thread, acquire by last_set() */
+	struct uapi_set told[SETS]; /* never written again once ->sets is beyond it */
+	_Atomic unsigned int sets;
 	struct prefix allowed[2];
 	struct uapi_peer peer;
 	struct uapi_device device;
@@ -58,8 +60,10 @@ static char *answer(struct gateway *g, const struct control_call *call)
 	case UAPI_GET:
 		return uapi_format_get(&g->device);
 	case UAPI_SET:
-		uapi_set_done(&g->last);
-		r = uapi_parse_set(body, len, &g->last);
+		if (g->sets == SETS)
+			break;
+		uapi_set_done(&g->told[g->sets]);
+		r = uapi_parse_set(body, len, &g->told[g->sets]);
 		g->sets += r == 0;
 		break;
 	case UAPI_UNKNOWN:
@@ -134,7 +138,8 @@ static int gateway_stop(void **state)
 	g->stop = true;
 	pthread_join(g->thread, NULL);
 	control_server_free(g->server);
-	uapi_set_done(&g->last);
+	for (int i = 0; i < SETS; i++)
+		uapi_set_done(&g->told[i]);
 	free(g);
 	return 0;
 }
@@ -183,7 +188,7 @@ static void wg_showconf_makes_a_file(void **state)
 static const struct uapi_set *last_set(struct gateway *g, unsigned int sets)
 {
 	assert_int_equal(g->sets, sets);
-	return &g->last;
+	return &g->told[sets - 1];
 }
 
 static void wg_set_reaches_the_gateway(void **state)
