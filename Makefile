@@ -46,7 +46,10 @@ bench: all
 	@ninja -C $(BUILD) bench/blast
 	@CULVERT=$(BUILD)/culvert BLAST=$(BUILD)/bench/blast bench/run
 
+# The prefix may be another one than that of the build, which the service's unit names.
 install: all
+	@meson introspect $(BUILD) --buildoptions | grep -q '"name": "prefix", "value": "$(PREFIX)"' || \
+		{ meson configure $(BUILD) -Dprefix=$(PREFIX) && ninja -C $(BUILD) culvert; }
 	meson install -C $(BUILD) --no-rebuild
 
 clean:
