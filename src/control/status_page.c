@@ -356,7 +356,8 @@ static void print_dns(struct page *p, const json_t *dns)
 			break;
 		table_cell(t, 0, "%s", string(u, "upstream", text));
 		table_cell(t, 1, "%s", truth(u, "alive") ? "alive" : "DEAD");
-		table_cell(t, 2, "%.1f ms", seconds(u, "rtt") * 1000);
+		if (number(u, "queries") > 0)
+			table_cell(t, 2, "%.1f ms", seconds(u, "rtt") * 1000);
 		table_cell(t, 3, "%s", count_text(number(u, "queries"), text));
 		table_cell(t, 4, "%s", count_text(number(u, "failures"), text));
 	}

@@ -285,8 +285,14 @@ static char *uapi_set(struct gateway *g, const char *text, size_t len)
 		r = only_peers(g, &set) ? roster_set(g->roster, &set, complaint) : -EOPNOTSUPP;
 		uapi_set_done(&set);
 	}
-	if (r >= 0)
+	if (r == -EOPNOTSUPP)
+		log_notice("wg(8) may change peers only: the port, the key and the mark are those "
+			   "of %s",
+			   g->path);
+	if (r >= 0) {
 		roster_publish(g->roster);
+		log_notice("peers changed by wg(8), until the configuration is read again");
+	}
 	return asprintf(&answer, "errno=%d\n\n", -r) < 0 ? NULL : answer;
 }
 

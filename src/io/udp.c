@@ -91,7 +91,8 @@ static int set_options(const struct udp *udp, uint32_t fwmark, bool first)
 	 * is narrower.  PROBE would set DF too, but lose silently what the path can't carry.  The
 	 * price: for a socket that is not connected the kernel believes a forged
 	 * "fragmentation needed", down to 552 bytes; engine/peer_mtu.h goes as low, so that a
-	 * forger makes a tunnel less efficient for ten minutes and stops nothing.
+	 * forger makes a tunnel less efficient for ten minutes: TCP goes on in small segments, and
+	 * QUIC, which needs 1200 bytes, falls back to it.
 	 */
 	if (r == 0)
 		r = set_int(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);

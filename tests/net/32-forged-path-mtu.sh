@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A stranger says that the path to a client is narrow: forged ICMP errors about the tunnel's
-# own datagrams make it less efficient for a while and stop nothing.
+# own datagrams make it less efficient for a while; TCP and pings go on.
 #
 #   alice ==== WireGuard ==== gateway ---- internet (forges "fragmentation needed")
 . "$(dirname "$0")/lib.sh"
