@@ -18,6 +18,10 @@ if [ ! -x "$driver" ]; then
 	exit 77
 fi
 if [ "${IN_NAMESPACE:-}" = "" ]; then
+	unshare -rn true 2>/dev/null || {
+		echo "skip: user namespaces are not to be had here"
+		exit 77
+	}
 	IN_NAMESPACE=1 exec unshare -rn "$0" "$(realpath "$driver")"
 fi
 dir=$(mktemp -d)
