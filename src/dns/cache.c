@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/clock.h"
 #include "base/wire.h"
+#include "crypto/siphash.h"
 #include "dns/dns.h"
 #include "dns/record.h"
 
@@ -43,7 +42,7 @@ struct entry {
 };
 
 struct dns_cache {
-	uint8_t secret[crypto_shorthash_KEYBYTES];
+	uint8_t secret[SIPHASH_KEY_LEN];
 	uint32_t n_entries, n_blocks, n_buckets, used;
 	struct entry *entries;
 	struct block *blocks;
@@ -106,15 +105,13 @@ static uint64_t key_hash(const struct dns_cache *c, const struct dns_query *quer
 			 const uint8_t *message)
 {
 	size_t len = query->question_end - DNS_HEADER_LEN;
-	uint8_t out[crypto_shorthash_BYTES];
 	uint8_t key[KEY_MAX];
 
 	/* Type and class behind the name are lowered too: harmless, they are compared later. */
 	for (size_t i = 0; i < len; i++)
 		key[i] = dns_lower(message[DNS_HEADER_LEN + i]);
 	key[len] = key_flags(query);
-	crypto_shorthash(out, key, len + 1, c->secret);
-	return load_be64(out);
+	return siphash(c->secret, key, len + 1);
 }
 
 static uint32_t *bucket(struct dns_cache *c, uint64_t hash)

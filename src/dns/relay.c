@@ -10,11 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/clock.h"
 #include "base/deadlines.h"
 #include "base/wire.h"
+#include "crypto/siphash.h"
 #include "dns/dns.h"
 #include "dns/record.h"
 
@@ -59,7 +58,7 @@ struct waiting {
 struct dns_relay {
 	struct dns_relay_params params;
 	struct rng *rng;
-	uint8_t secret[crypto_shorthash_KEYBYTES];
+	uint8_t secret[SIPHASH_KEY_LEN];
 	struct dns_upstreams ups;
 	uint32_t n_buckets, in_flight;
 	struct query *queries;
@@ -164,12 +163,7 @@ static uint32_t attempts_live(const struct dns_relay *r, uint32_t query)
 
 static uint32_t *client_count(struct dns_relay *r, uint32_t src)
 {
-	uint8_t out[crypto_shorthash_BYTES];
-	uint8_t key[4];
-
-	store_be32(key, src);
-	crypto_shorthash(out, key, sizeof(key), r->secret);
-	return &r->per_client[load_be16(out) % CLIENTS];
+	return &r->per_client[siphash(r->secret, &src, sizeof(src)) % CLIENTS];
 }
 
 static bool asker_add(struct dns_relay *r, struct query *q, const struct dns_asker *asker)
@@ -205,10 +199,7 @@ bool dns_relay_take_asker(struct dns_relay *r, uint32_t query, struct dns_asker 
 
 static uint64_t message_hash(const struct dns_relay *r, const uint8_t *message, size_t len)
 {
-	uint8_t out[crypto_shorthash_BYTES];
-
-	crypto_shorthash(out, message + 2, len - 2, r->secret);
-	return load_be64(out);
+	return siphash(r->secret, message + 2, len - 2);
 }
 
 static uint32_t *query_bucket(const struct dns_relay *r, uint64_t hash)

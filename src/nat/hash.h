@@ -4,21 +4,17 @@
  *
  * SipHash-2-4: clients choose their ports and remotes, and without the key they
  * cannot choose which of them collide.
- *
- * Source: Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012.
  */
 #ifndef CULVERT_NAT_HASH_H
 #define CULVERT_NAT_HASH_H
 
 #include <stdint.h>
-#include <string.h>
-
-#include <sodium/crypto_shorthash.h>
 
 #include "base/rng.h"
+#include "crypto/siphash.h"
 
 struct hash_key {
-	uint8_t bytes[crypto_shorthash_KEYBYTES];
+	uint8_t bytes[SIPHASH_KEY_LEN];
 };
 
 static inline struct hash_key hash_key_random(struct rng *rng)
@@ -33,12 +29,8 @@ static inline struct hash_key hash_key_random(struct rng *rng)
 static inline uint32_t hash_words(const struct hash_key *key, uint64_t a, uint64_t b)
 {
 	uint64_t in[2] = { a, b };
-	uint64_t out;
-	uint8_t digest[crypto_shorthash_BYTES];
 
-	crypto_shorthash(digest, (const unsigned char *)in, sizeof(in), key->bytes);
-	memcpy(&out, digest, sizeof(out));
-	return (uint32_t)out;
+	return (uint32_t)siphash(key->bytes, in, sizeof(in));
 }
 
 /** hash_size() - the power of two that is at least @n, so that chains stay short */
