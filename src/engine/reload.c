@@ -101,6 +101,12 @@ static void keep_fixed(struct config *new, const struct config *old)
 	memcpy(new->addresses, old->addresses, sizeof(new->addresses));
 	new->n_addresses = old->n_addresses;
 	new->mtu = old->mtu;
+	new->mappings_per_client = old->mappings_per_client;
+	new->mappings_max = old->mappings_max;
+	new->tcp_established = old->tcp_established;
+	new->tcp_transitory = old->tcp_transitory;
+	new->udp_timeout = old->udp_timeout;
+	new->icmp_timeout = old->icmp_timeout;
 	new->dns = old->dns;
 }
 
@@ -110,8 +116,11 @@ int gateway_reload(struct gateway *g, char *complaint)
 	int r = gateway_read_config(g->path, &config);
 
 	if (r < 0) {
-		snprintf(complaint, 512, "%s is wrong: `culvert check %s` says where", g->path,
-			 g->path);
+		if (r == -EINVAL)
+			snprintf(complaint, 512, "%s is wrong: `culvert check %s` says where",
+				 g->path, g->path);
+		else
+			snprintf(complaint, 512, "can't read %s: %s", g->path, strerror(-r));
 		return r;
 	}
 	keep_fixed(config, g->config);
@@ -153,15 +162,18 @@ static void set_address(struct gateway *g, uint32_t from, uint32_t to)
 		log_error("can't lease external ports of the new address: %s", strerror(-r));
 }
 
-/* The default route leaves by another interface now: its sockets replace those of the old one. */
-static void change_interface(struct gateway *g, const struct uplink *uplink)
+/*
+ * The default route leaves by another interface now: its sockets replace those of the old one.
+ * Returns whether they do.
+ */
+static bool change_interface(struct gateway *g, const struct uplink *uplink)
 {
 	struct external *group[WORKERS_MAX];
 	int r = external_open_group(uplink, g->workers, group);
 
 	if (r < 0) {
 		log_error("can't open the external interface %s: %s", uplink->name, strerror(-r));
-		return;
+		return false;
 	}
 	if (strcmp(uplink->name, g->uplink.name) == 0)
 		log_notice("external interface %s was made anew: its connections end",
@@ -176,6 +188,7 @@ static void change_interface(struct gateway *g, const struct uplink *uplink)
 		g->external[i] = group[i];
 		post_insist(g->post, post_main(g->workers), i, POST_EXTERNAL, &body, sizeof(body));
 	}
+	return true;
 }
 
 void gateway_uplink_changed(struct gateway *g)
@@ -191,8 +204,11 @@ void gateway_uplink_changed(struct gateway *g)
 		log_warning("external interface %s is down", g->uplink.name);
 	else if (!g->uplink.up && body.uplink.up)
 		log_notice("external interface %s is up", body.uplink.name);
-	if (other && body.uplink.ifindex != 0)
-		change_interface(g, &body.uplink);
+	if (other && body.uplink.ifindex != 0 && !change_interface(g, &body.uplink)) {
+		/* The old sockets are of no use for it: down, and tried again at the next change. */
+		body.uplink.up = false;
+		body.uplink.ifindex = g->uplink.ifindex;
+	}
 	g->uplink = body.uplink;
 	for (unsigned int i = 0; i < g->workers; i++)
 		post_insist(g->post, post_main(g->workers), i, POST_UPLINK, &body, sizeof(body));
