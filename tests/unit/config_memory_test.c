@@ -14,41 +14,7 @@
 
 #include <cmocka.h>
 
-static long countdown; /* allocations until one fails; negative: none does */
-static long living;
-
-static void *counted(void *p)
-{
-	living += p != NULL;
-	return p;
-}
-
-static void *failing_malloc(size_t size)
-{
-	return countdown-- == 0 ? NULL : counted(malloc(size));
-}
-
-static void *failing_calloc(size_t n, size_t size)
-{
-	return countdown-- == 0 ? NULL : counted(calloc(n, size));
-}
-
-static void *failing_realloc(void *old, size_t size)
-{
-	void *p;
-
-	if (countdown-- == 0)
-		return NULL;
-	p = realloc(old, size);
-	living += p != NULL && old == NULL;
-	return p;
-}
-
-static void counted_free(void *p)
-{
-	living -= p != NULL;
-	free(p);
-}
+#include "failing_memory.h"
 
 #define malloc  failing_malloc
 #define calloc  failing_calloc
