@@ -28,7 +28,8 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->port == b->port && a->scope == b->scope && addr_equal(&a->addr, &b->addr);
+	return a->port == b->port && a->scope == b->scope && a->stream == b->stream &&
+	       addr_equal(&a->addr, &b->addr);
 }
 
 bool prefix_contains(const struct prefix *p, const struct addr *a)

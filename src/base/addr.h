@@ -33,6 +33,9 @@ struct endpoint {
 	struct addr addr;
 	uint16_t port;  /* host order */
 	uint32_t scope; /* interface index of a link-local IPv6 address, else 0 */
+	/* Number of the TCP connection that leads there; 0: UDP.  A peer that changes from one to
+	   the other has roamed, and nothing else. */
+	uint32_t stream;
 };
 
 #define ADDR_TEXT_MAX     46 /* with the final NUL */

@@ -44,6 +44,22 @@ struct config_peer {
 	uint16_t endpoint_port;
 	uint16_t keepalive; /* seconds, 0 for none */
 	unsigned int line;  /* where its section begins */
+
+	/*
+	 * How it is reached where UDP is blocked, from the comment "# Stream = tls://host:443
+	 * sha256:PIN" (or tcp://host:443) in its section, which other clients pass over.
+	 */
+	char stream_host[CONFIG_HOST_MAX]; /* empty: not at all */
+	uint16_t stream_port;
+	bool stream_tls;
+	bool stream_pinned;                 /* else the certificate is checked by its name */
+	uint8_t stream_pin[CONFIG_KEY_LEN]; /* SHA-256 of the server's SubjectPublicKeyInfo */
+};
+
+enum config_stream_tls {
+	CONFIG_STREAM_PLAIN,       /* Tls = no */
+	CONFIG_STREAM_SELF_SIGNED, /* Tls = yes, without Certificate */
+	CONFIG_STREAM_CERTIFICATE, /* Certificate and Key name PEM files */
 };
 
 enum dns_upstream_kind {
@@ -72,6 +88,14 @@ struct config {
 	uint16_t listen_port; /* default 51820 */
 	uint16_t mtu;         /* inside; 0: by itself (1420) */
 	uint32_t fwmark;
+	struct addr dns_servers[CONFIG_UPSTREAMS_MAX]; /* DNS: for a client alone */
+	size_t n_dns_servers;
+	char dns_search[CONFIG_HOST_MAX]; /* domains among them, blanks between */
+	/* [Stream] */
+	uint16_t stream_port; /* TCP; 0: no streams */
+	enum config_stream_tls stream_tls;
+	char stream_certificate[CONFIG_HOST_MAX]; /* paths; empty: none */
+	char stream_key[CONFIG_HOST_MAX];
 	/* [External] */
 	char interface[IFNAMSIZ]; /* empty: the default route's */
 	char endpoint

@@ -195,8 +195,14 @@ static void test_offloads(struct gateway *g)
 static void open_adapter(struct gateway *g)
 {
 	struct prefix address = config_gateway(g->config);
-	uint32_t mtu = roster_table(g->roster)->mtu;
-	int r = tun_open(ADAPTER, &address, mtu, &g->tun);
+	struct tun_params params = {
+		.name = ADAPTER,
+		.addresses = &address,
+		.n_addresses = 1,
+		.mtu = roster_table(g->roster)->mtu,
+		.up = true,
+	};
+	int r = tun_open(&params, &g->tun);
 
 	if (r >= 0)
 		snprintf(g->rung, sizeof(g->rung), "raw packets, adapter %s", ADAPTER);

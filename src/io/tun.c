@@ -140,21 +140,22 @@ static int configure(const struct tun *tun, const struct prefix *address, uint32
 	return r;
 }
 
-int tun_open(const char *name, const struct prefix *address, uint32_t mtu, struct tun **ret)
+int tun_open(const struct tun_params *params, struct tun **ret)
 {
+	const struct prefix *address = params->addresses;
 	struct tun *tun;
 	int r;
 
-	if (address->addr.family != ADDR_IP4)
+	if (params->n_addresses != 1 || address->addr.family != ADDR_IP4)
 		return -EAFNOSUPPORT;
 	tun = calloc(1, sizeof(*tun));
 	if (!tun)
 		return -ENOMEM;
 	tun->buffers = aligned_alloc(64, (size_t)TUN_RX_BATCH * BUFFER_SIZE);
 	tun->fd = -1;
-	r = tun->buffers ? create(tun, name) : -ENOMEM;
+	r = tun->buffers ? create(tun, params->name) : -ENOMEM;
 	if (r == 0)
-		r = configure(tun, address, mtu);
+		r = configure(tun, address, params->mtu);
 	if (r < 0) {
 		tun_free(tun);
 		return r;

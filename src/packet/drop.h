@@ -39,6 +39,7 @@
 	X(WG_NO_ENDPOINT, "peer whose endpoint is not known yet")                      \
 	X(WG_LOOP, "tunnel's own datagram for a peer that is behind the tunnel")       \
 	X(WG_SEND, "UDP send of the tunnel failed")                                    \
+	X(STREAM_STALE, "waited too long for a stream that is congested or closed")    \
 	/* the router */                                                               \
 	X(ROUTE_MARTIAN, "source that no packet may have")                             \
 	X(ROUTE_MULTICAST, "multicast or broadcast destination")                       \

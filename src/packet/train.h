@@ -17,7 +17,8 @@
  *   TCP, UDP (not fragmented)   the IP header and the transport header
  *   everything else             the whole packet; there are no pieces
  *
- * IPv4 only: IPv6 inside the tunnel never becomes a train.
+ * The gateway's trains are IPv4.  A device that carries both families makes trains of IPv6 as
+ * well (train_parse_any(), train.ip6); rewriting is for IPv4 alone.
  * Source: RFC 791, RFC 9293, RFC 768; include/uapi/linux/virtio_net.h for the
  * partial checksum.
  */
@@ -28,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "packet/drop.h"
 
 #define TRAIN_PIECES_MAX 64    /* segments of one UDP_GRO datagram train */
@@ -58,6 +60,7 @@ struct train {
 	uint32_t len;      /* bytes: head and all pieces; the IPv4 total length */
 
 	/* What train_parse() read from the head; rewriters keep it in step. */
+	bool ip6;     /* src and dst are 0 then: train_src() and train_dst() read the head */
 	uint32_t src; /* host order */
 	uint32_t dst; /* host order */
 	uint16_t l4;  /* offset of the transport header = IPv4 header length */
@@ -101,6 +104,21 @@ struct train {
  * Return: PASS or DROP_IP_*, DROP_L4_MALFORMED, DROP_FRAGMENT.
  */
 enum verdict train_parse(struct train *t, uint8_t *packet, size_t len, enum csum_state csum);
+
+/**
+ * train_parse_any() - the same for a packet of either family
+ *
+ * Of IPv6 (RFC 8200): version, payload length, and a whole TCP or UDP header where that
+ * follows the fixed header.  A packet with extension headers is all head, like ICMPv6.  ttl is
+ * the hop limit, tos the traffic class; dont_fragment is true, for no router fragments IPv6.
+ *
+ * Return: as train_parse().
+ */
+enum verdict train_parse_any(struct train *t, uint8_t *packet, size_t len, enum csum_state csum);
+
+/** train_src(), train_dst() - the addresses, of either family */
+struct addr train_src(const struct train *t);
+struct addr train_dst(const struct train *t);
 
 /** train_segments() - how many packets it is on a wire: what counters count */
 uint32_t train_segments(const struct train *t);

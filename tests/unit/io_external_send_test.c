@@ -200,7 +200,7 @@ static void a_link_without_headers_carries_trains_too(void **state)
 	NETNS_OR_SKIP();
 	netns_new();
 	assert_true(prefix_parse("192.0.2.77/32", &address));
-	error = tun_open("ppp0", &address, 1492, &wire);
+	error = tun_open(&(struct tun_params){ "ppp0", &address, 1, 1492, false, true }, &wire);
 	if (error == -ENOENT || error == -EPERM) {
 		printf("# skipped: no /dev/net/tun\n");
 		skip();
@@ -350,7 +350,7 @@ static void a_tcp_connection_runs_in_trains_or_cut(void **state)
 	NETNS_OR_SKIP();
 	inside = netns_new();
 	assert_true(prefix_parse("192.0.2.77/24", &ours));
-	error = tun_open("culvert0", &ours, 1500, &r.tun);
+	error = tun_open(&(struct tun_params){ "culvert0", &ours, 1, 1500, false, true }, &r.tun);
 	if (error == -ENOENT || error == -EPERM) {
 		printf("# skipped: no /dev/net/tun\n");
 		skip();

@@ -21,7 +21,7 @@ static int open_tun(const char *name)
 	struct prefix address;
 
 	assert_true(prefix_parse("10.66.77.1/24", &address));
-	return tun_open(name, &address, 1420, &tun);
+	return tun_open(&(struct tun_params){ name, &address, 1, 1420, false, true }, &tun);
 }
 
 /* Skips where containers have no /dev/net/tun. */
