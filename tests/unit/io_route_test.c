@@ -100,13 +100,16 @@ static void the_table_is_filled_and_emptied(void **state)
 		assert_int_equal(route_set_default(nl, OWNER, ADDR_IP4, TABLE, ifindex), 0);
 		assert_int_equal(route_set_default(nl, OWNER, ADDR_IP6, TABLE, ifindex), 0);
 	}
-	netns_run("ip route show table 51866 | grep -q '^default dev eth0 proto 67 scope link'");
+	netns_run("ip route show table 51866 | grep '^default dev eth0 proto 67' | "
+		  "grep -qv scope");
+	netns_run("ip route show table 51866 | "
+		  "grep -q '^unreachable default proto 67 metric 4294967295'");
 	netns_run("ip -6 route show table 51866 | grep -q '^default dev eth0 proto 67'");
 	assert_int_equal(route_flush(nl, OWNER, ADDR_IP4, TABLE, &changed), 0);
 	assert_int_equal(route_flush(nl, OWNER, ADDR_IP6, TABLE, &changed), 0);
-	assert_int_equal(changed, 2);
+	assert_int_equal(changed, 3);
 	assert_int_equal(route_flush(nl, OWNER, ADDR_IP4, TABLE, &changed), 0);
-	assert_int_equal(changed, 2);
+	assert_int_equal(changed, 3);
 	netns_run("test \"$(ip -4 route show table 51866 | wc -l)\" = 1");
 	netns_run("test \"$(ip -6 route show table 51866 | wc -l)\" = 0");
 	/* A table that nobody ever used. */
@@ -132,6 +135,50 @@ static void an_adapter_without_ip6_is_told_apart(void **state)
 	assert_int_equal(route_set_default(nl, OWNER, ADDR_IP4, TABLE, ifindex), 0);
 	assert_true(route_has(ADDR_IP4));
 	assert_true(route_has(ADDR_IP6));
+	mnl_socket_close(nl);
+}
+
+static void a_gateway_is_still_accepted_while_all_is_routed(void **state)
+{
+	const struct route_rule rule = { .priority = 5189, .table = TABLE };
+
+	(void)state;
+	NETNS_OR_SKIP();
+	set_up();
+	netns_run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up");
+	netns_run("ip link set eth1 up && ip addr add 192.0.2.1/24 dev eth0");
+	netns_run("ip link add home type veth peer name away && ip link set home up");
+	netns_run("ip link set away up");
+	assert_int_equal(route_set_default(nl, OWNER, ADDR_IP4, TABLE, route_ifindex("home")), 0);
+	assert_int_equal(route_set_rules(nl, OWNER, ADDR_IP4, &rule, 1, NULL), 0);
+	netns_run("ip route get 192.0.2.2 | grep -q 'dev home'");
+	netns_run("ip route add default via 192.0.2.2");
+	netns_run("ip link delete home");
+	netns_run("ip route get 192.0.2.2 2>&1 | grep -q 'No route to host'");
+	netns_run("ip route change default via 192.0.2.3 dev eth0");
+	mnl_socket_close(nl);
+}
+
+static void a_strict_reverse_path_check_is_noticed(void **state)
+{
+	char name[IFNAMSIZ] = "";
+
+	(void)state;
+	NETNS_OR_SKIP();
+	set_up();
+	netns_run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up");
+	netns_run("ip link set eth1 up && ip addr add 192.0.2.1/24 dev eth0");
+	netns_run("echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter");
+	netns_run("echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter");
+	assert_false(route_strict(name));
+	netns_run("ip route add default via 192.0.2.2");
+	assert_true(route_strict(name));
+	assert_string_equal(name, "eth0");
+	netns_run("echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter");
+	assert_false(route_strict(name));
+	netns_run("echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter");
+	netns_run("echo 0 >/proc/sys/net/ipv4/conf/eth0/rp_filter");
+	assert_true(route_strict(name));
 	mnl_socket_close(nl);
 }
 
@@ -163,6 +210,8 @@ int main(void)
 		cmocka_unit_test(setting_none_leaves_what_is_not_ours),
 		cmocka_unit_test(the_table_is_filled_and_emptied),
 		cmocka_unit_test(an_adapter_without_ip6_is_told_apart),
+		cmocka_unit_test(a_gateway_is_still_accepted_while_all_is_routed),
+		cmocka_unit_test(a_strict_reverse_path_check_is_noticed),
 		cmocka_unit_test(without_rights_reading_works_and_changing_does_not),
 	};
 
