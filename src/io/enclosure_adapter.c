@@ -239,33 +239,41 @@ static int find_feature(int fd, struct ifreq *ifr, uint32_t n, const char *name)
 	return found;
 }
 
-/* Has the command's own kernel cut them. */
-static int refuse_udp_trains(int fd, const char *name)
+static int clear_feature(int fd, struct ifreq *ifr, uint32_t n, uint32_t bit)
 {
-	struct ifreq ifr = { 0 };
-	union {
-		struct ethtool_sset_info info;
-		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
-	} sets = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_FEATURES } };
-	struct ethtool_sfeatures *change;
-	uint32_t blocks, n = 0;
-	int bit, r;
+	const uint32_t blocks = (n + 31) / 32;
+	struct ethtool_sfeatures *change =
+		calloc(1, sizeof(*change) + blocks * sizeof(change->features[0]));
+	int r;
 
-	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
-	r = ethtool(fd, &ifr, &sets);
-	memcpy(&n, sets.room + sizeof(sets.info), sizeof(n));
-	bit = r == 0 ? find_feature(fd, &ifr, n, "tx-udp-segmentation") : -1;
-	if (bit < 0)
-		return r;
-	blocks = (n + 31) / 32;
-	change = calloc(1, sizeof(*change) + blocks * sizeof(change->features[0]));
 	if (!change)
 		return -ENOMEM;
 	change->cmd = ETHTOOL_SFEATURES;
 	change->size = blocks;
 	change->features[bit / 32].valid = 1u << (bit % 32);
-	r = ethtool(fd, &ifr, change);
+	r = ethtool(fd, ifr, change);
 	free(change);
+	return r;
+}
+
+int enclosure_refuse_udp_trains(const char *name)
+{
+	uint64_t room[(sizeof(struct ethtool_sset_info) + sizeof(uint32_t) + 7) / 8] = { 0 };
+	struct ethtool_sset_info *features = (struct ethtool_sset_info *)room;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+	int bit, r;
+
+	if (fd < 0)
+		return -errno;
+	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
+	features->cmd = ETHTOOL_GSSET_INFO;
+	features->sset_mask = 1u << ETH_SS_FEATURES;
+	r = ethtool(fd, &ifr, features);
+	bit = r == 0 ? find_feature(fd, &ifr, features->data[0], "tx-udp-segmentation") : -1;
+	if (bit >= 0)
+		r = clear_feature(fd, &ifr, features->data[0], (uint32_t)bit);
+	close(fd);
 	return r;
 }
 
@@ -295,10 +303,10 @@ static int open_commands_end(const struct enclosure_params *params, int outside,
 	if (r == 0 && ioctl(fd, SIOCGIFHWADDR, &ifr) < 0)
 		r = -errno;
 	memcpy(ret_mac, ifr.ifr_hwaddr.sa_data, ETH_ALEN);
-	if (r == 0 && !knows_udp_trains(outside))
-		r = refuse_udp_trains(fd, params->name);
 	if (fd >= 0)
 		close(fd);
+	if (r == 0 && !knows_udp_trains(outside))
+		r = enclosure_refuse_udp_trains(params->name);
 	return r == 0 ? set_up_commands_end(params, if_nametoindex(params->name)) : r;
 }
 

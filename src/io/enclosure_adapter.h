@@ -39,6 +39,10 @@ int enclosure_adapter_open(const struct enclosure_params *params, struct enclosu
 /** enclosure_veth_open() - the second kind alone; without routes */
 int enclosure_veth_open(const struct enclosure_params *params, struct enclosure_adapter *ret);
 
+/** enclosure_refuse_udp_trains() - has the kernel cut what the command sends with UDP_SEGMENT;
+ *  before 6.2 it could not tell a packet socket of such a train.  Return: 0 or -errno. */
+int enclosure_refuse_udp_trains(const char *name);
+
 /** enclosure_has_ip6() - whether the adapter has an IPv6 address */
 bool enclosure_has_ip6(const struct enclosure_params *params);
 
