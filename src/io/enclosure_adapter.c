@@ -22,8 +22,7 @@
 
 #include "io/netlink.h"
 
-#define ENGINES_END  "engine0" /* in a namespace where it is alone with lo */
-#define SOCKET_QUEUE (2 << 20) /* bytes: some 25 of the largest trains */
+#define ENGINES_END "engine0" /* in a namespace where it is alone with lo */
 
 bool enclosure_has_ip6(const struct enclosure_params *params)
 {
@@ -156,13 +155,8 @@ static int open_packet(uint32_t ifindex)
 		r = set_int(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
 	if (r == 0)
 		r = set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-	if (r == 0) {
-		if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_QUEUE) < 0)
-			(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_QUEUE);
-		if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_QUEUE) < 0)
-			(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_QUEUE);
-		r = bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
-	}
+	if (r == 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+		r = -errno;
 	if (r < 0 && fd >= 0)
 		close(fd);
 	return r < 0 ? r : fd;
@@ -358,10 +352,10 @@ static int open_tun(const struct enclosure_params *params, struct enclosure_adap
 	return r;
 }
 
+/* A TUN may be missing, or refused to this user or to the whole container. */
 static bool may_be_veth(int error)
 {
-	return error == -ENOENT || error == -ENODEV || error == -ENXIO || error == -EPERM ||
-	       error == -EACCES;
+	return error == -ENOENT || error == -ENODEV || error == -EPERM || error == -EACCES;
 }
 
 static int set_up_routes(const struct enclosure_params *params)
@@ -381,21 +375,49 @@ static int set_up_routes(const struct enclosure_params *params)
 	return r;
 }
 
-int enclosure_adapter_open(const struct enclosure_params *params, struct enclosure_adapter *ret,
-			   bool *ret_none)
+static int open_either(const struct enclosure_params *params, struct enclosure_adapter *ret,
+		       bool *ret_none)
 {
-	int r;
+	int r = open_tun(params, ret);
 
-	*ret_none = false;
-	r = open_tun(params, ret);
 	if (r < 0 && may_be_veth(r)) {
 		r = enclosure_veth_open(params, ret);
-		*ret_none = r < 0 && if_nametoindex(params->name) == 0;
+		*ret_none = r < 0 && r != -EINVAL && if_nametoindex(params->name) == 0;
 	}
 	if (r < 0)
 		return r;
 	r = set_up_routes(params);
 	if (r < 0)
 		close(ret->fd);
+	return r;
+}
+
+static bool kernel_has_ip6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || errno != EAFNOSUPPORT;
+}
+
+int enclosure_adapter_open(const struct enclosure_params *params, struct enclosure_adapter *ret,
+			   bool *ret_none)
+{
+	struct enclosure_params usable = *params;
+	struct prefix *addresses = calloc(params->n_addresses + 1, sizeof(*addresses));
+	bool ip6 = kernel_has_ip6();
+	int r;
+
+	*ret_none = false;
+	if (!addresses)
+		return -ENOMEM;
+	usable.addresses = addresses;
+	usable.n_addresses = 0;
+	for (size_t i = 0; i < params->n_addresses; i++)
+		if (ip6 || params->addresses[i].addr.family != ADDR_IP6)
+			addresses[usable.n_addresses++] = params->addresses[i];
+	r = open_either(&usable, ret, ret_none);
+	free(addresses);
 	return r;
 }

@@ -28,7 +28,8 @@ struct enclosure_adapter {
  * @ret_none: on failure: whether no adapter could be made at all; else it could not be set up
  *
  * There is a default route for each family that the adapter has an address of; where there is none a
- * connection fails at once, and a program tries the other family without waiting.
+ * connection fails at once, and a program tries the other family without waiting.  A kernel without IPv6
+ * leaves out the IPv6 addresses: in here that can't make anything go another way.
  *
  * Context: the network namespace of the command, CAP_NET_ADMIN and CAP_SYS_ADMIN over it.
  * Return: 0 or -errno.
