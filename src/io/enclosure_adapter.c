@@ -12,6 +12,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,9 +21,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/link.h"
 #include "io/netlink.h"
+#include "io/route.h"
 
-#define ENGINES_END "engine0" /* in a namespace where it is alone with lo */
+#define ENGINES_END  "engine0" /* in a namespace where it is alone with lo */
+#define CARRIER_WAIT 1000      /* ms; usually it is one or none */
 
 bool enclosure_has_ip6(const struct enclosure_params *params)
 {
@@ -38,74 +42,6 @@ static bool has_ip4(const struct enclosure_params *params)
 		if (params->addresses[i].addr.family == ADDR_IP4)
 			return true;
 	return false;
-}
-
-/* --- what is asked of the kernel -------------------------------------------------------- */
-
-static int add_default_route(struct mnl_socket *nl, uint32_t ifindex, uint8_t family)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct rtmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWROUTE;
-	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	m->rtm_family = family;
-	m->rtm_table = RT_TABLE_MAIN;
-	m->rtm_protocol = RTPROT_STATIC;
-	m->rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	m->rtm_type = RTN_UNICAST;
-	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
-	return netlink_request(nl, nlh);
-}
-
-static int set_flags(struct mnl_socket *nl, uint32_t ifindex, unsigned int flags)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = (int)ifindex;
-	m->ifi_flags = flags;
-	m->ifi_change = flags;
-	return netlink_request(nl, nlh);
-}
-
-/* No link-local address, so that neither end speaks unasked. */
-static int keep_quiet(struct mnl_socket *nl, uint32_t ifindex)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-	struct nlattr *spec, *ip6;
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = (int)ifindex;
-	spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
-	ip6 = mnl_attr_nest_start(nlh, AF_INET6);
-	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(nlh, ip6);
-	mnl_attr_nest_end(nlh, spec);
-	return netlink_request(nl, nlh);
-}
-
-static int add_address(struct mnl_socket *nl, uint32_t ifindex, const struct prefix *address)
-{
-	bool ip4 = address->addr.family == ADDR_IP4;
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWADDR;
-	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	m->ifa_family = ip4 ? AF_INET : AF_INET6;
-	m->ifa_prefixlen = address->len;
-	m->ifa_flags = ip4 ? 0 : IFA_F_NODAD;
-	m->ifa_index = ifindex;
-	mnl_attr_put(nlh, IFA_LOCAL, ip4 ? 4 : 16, address->addr.bytes);
-	mnl_attr_put(nlh, IFA_ADDRESS, ip4 ? 4 : 16, address->addr.bytes);
-	return netlink_request(nl, nlh);
 }
 
 /* A pair with one end here, the other as params->name in the namespace @inside. */
@@ -142,12 +78,12 @@ static int set_int(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int open_packet(uint32_t ifindex)
+static int open_packet(int ifindex)
 {
 	/* Every protocol, for both families; such a socket would also hear what it sends itself. */
 	struct sockaddr_ll at = { .sll_family = AF_PACKET,
 				  .sll_protocol = htons(ETH_P_ALL),
-				  .sll_ifindex = (int)ifindex };
+				  .sll_ifindex = ifindex };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r = fd < 0 ? -errno : 0;
 
@@ -166,16 +102,16 @@ static int open_packet(uint32_t ifindex)
 static int open_engines_end(const struct enclosure_params *params, int inside)
 {
 	struct mnl_socket *nl;
-	uint32_t ifindex;
+	int ifindex;
 	int r = netlink_open(&nl);
 
 	if (r < 0)
 		return r;
 	r = add_pair(nl, params, inside);
-	ifindex = if_nametoindex(ENGINES_END);
+	ifindex = (int)if_nametoindex(ENGINES_END);
 	if (r == 0) {
-		(void)keep_quiet(nl, ifindex); /* fails where there is no IPv6 at all */
-		r = set_flags(nl, ifindex, IFF_UP);
+		(void)link_no_link_local(nl, ifindex); /* fails where there is no IPv6 at all */
+		r = link_set_flags(nl, ifindex, IFF_UP);
 	}
 	mnl_socket_close(nl);
 	return r < 0 ? r : open_packet(ifindex);
@@ -271,19 +207,35 @@ int enclosure_refuse_udp_trains(const char *name)
 	return r;
 }
 
-static int set_up_commands_end(const struct enclosure_params *params, uint32_t ifindex)
+static int set_up_commands_end(const struct enclosure_params *params)
 {
+	int ifindex = (int)if_nametoindex(params->name);
 	struct mnl_socket *nl;
 	int r = netlink_open(&nl);
 
 	if (r < 0)
 		return r;
-	(void)keep_quiet(nl, ifindex);
-	r = set_flags(nl, ifindex, IFF_NOARP | IFF_UP);
+	(void)link_no_link_local(nl, ifindex);
+	r = link_set_flags(nl, ifindex, IFF_NOARP | IFF_UP);
 	for (size_t i = 0; r == 0 && i < params->n_addresses; i++)
-		r = add_address(nl, ifindex, &params->addresses[i]);
+		r = link_add_address(nl, ifindex, &params->addresses[i]);
 	mnl_socket_close(nl);
 	return r;
+}
+
+/*
+ * The engine's end came up first, without a carrier, and until the kernel has noticed the other one
+ * it loses what is sent: that would be the answer to the command's first packet.
+ */
+static void wait_for_carrier(int outside)
+{
+	struct ifreq ifr = { .ifr_name = ENGINES_END };
+
+	for (int ms = 0; ms < CARRIER_WAIT; ms++) {
+		if (ioctl(outside, SIOCGIFFLAGS, &ifr) < 0 || ifr.ifr_flags & IFF_RUNNING)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
 }
 
 /* The command's end; @outside: the packet socket. */
@@ -301,7 +253,11 @@ static int open_commands_end(const struct enclosure_params *params, int outside,
 		close(fd);
 	if (r == 0 && !knows_udp_trains(outside))
 		r = enclosure_refuse_udp_trains(params->name);
-	return r == 0 ? set_up_commands_end(params, if_nametoindex(params->name)) : r;
+	if (r == 0)
+		r = set_up_commands_end(params);
+	if (r == 0)
+		wait_for_carrier(outside);
+	return r;
 }
 
 int enclosure_veth_open(const struct enclosure_params *params, struct enclosure_adapter *ret)
@@ -366,11 +322,11 @@ static int set_up_routes(const struct enclosure_params *params)
 
 	if (r < 0)
 		return r;
-	r = set_flags(nl, if_nametoindex("lo"), IFF_UP);
+	r = link_set_flags(nl, (int)if_nametoindex("lo"), IFF_UP);
 	if (r == 0 && has_ip4(params))
-		r = add_default_route(nl, adapter, AF_INET);
+		r = route_set_default(nl, RTPROT_STATIC, ADDR_IP4, ROUTE_MAIN, adapter);
 	if (r == 0 && enclosure_has_ip6(params))
-		r = add_default_route(nl, adapter, AF_INET6);
+		r = route_set_default(nl, RTPROT_STATIC, ADDR_IP6, ROUTE_MAIN, adapter);
 	mnl_socket_close(nl);
 	return r;
 }
@@ -392,21 +348,12 @@ static int open_either(const struct enclosure_params *params, struct enclosure_a
 	return r;
 }
 
-static bool kernel_has_ip6(void)
-{
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || errno != EAFNOSUPPORT;
-}
-
 int enclosure_adapter_open(const struct enclosure_params *params, struct enclosure_adapter *ret,
 			   bool *ret_none)
 {
 	struct enclosure_params usable = *params;
 	struct prefix *addresses = calloc(params->n_addresses + 1, sizeof(*addresses));
-	bool ip6 = kernel_has_ip6();
+	bool ip6 = route_has(ADDR_IP6);
 	int r;
 
 	*ret_none = false;
