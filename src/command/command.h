@@ -24,6 +24,7 @@ enum {
 };
 
 int command_check(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_gateway(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_peer(int argc, char **argv);
