@@ -14,7 +14,7 @@ static void check_interface(struct parser *p)
 	if (p->private_key_line == 0)
 		parser_error(p, 0,
 			     "no PrivateKey, want one in [Interface] (`culvert init` makes one)");
-	if (!p->listen_port_given)
+	if (!p->config->listen_port_given)
 		parser_note(p, 0, "no ListenPort, taken as %u", p->config->listen_port);
 }
 

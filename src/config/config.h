@@ -85,8 +85,9 @@ struct config {
 	struct prefix addresses
 		[CONFIG_ADDRESSES_MAX]; /* the first IPv4 one is the gateway's: 10.66.77.1/24 */
 	size_t n_addresses;
-	uint16_t listen_port; /* default 51820 */
-	uint16_t mtu;         /* inside; 0: by itself (1420) */
+	uint16_t listen_port;   /* default 51820 */
+	bool listen_port_given; /* else a client takes any */
+	uint16_t mtu;           /* inside; 0: by itself (1420) */
 	uint32_t fwmark;
 	struct addr dns_servers[CONFIG_UPSTREAMS_MAX]; /* DNS: for a client alone */
 	size_t n_dns_servers;

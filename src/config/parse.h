@@ -45,7 +45,6 @@ struct parser {
 	unsigned int private_key_line;
 	unsigned int address_lines[CONFIG_ADDRESSES_MAX];
 	unsigned int upstream_lines[CONFIG_UPSTREAMS_MAX];
-	bool listen_port_given;
 	struct peer_lines *peer_lines; /* as many as there is room for peers */
 	size_t peers_room;
 	struct claim *claims;

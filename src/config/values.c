@@ -109,7 +109,7 @@ void read_number(struct parser *p, const struct key *key, char *value)
 	uint64_t v;
 
 	if (field == (uint8_t *)&p->config->listen_port)
-		p->listen_port_given = true;
+		p->config->listen_port_given = true;
 	if (!number_parse(value, &v) || v < key->min || v > key->max) {
 		parser_error(p, p->line, "%s \"%s\", want %llu..%llu %s", key->name,
 			     quote(value, shown), (unsigned long long)key->min,
