@@ -20,6 +20,7 @@
 #
 # Environment:
 #   CULVERT   the program under test (default build/culvert)
+#   IMPAIR    the bad cable (default tests/impair beside it)
 #   GATEWAY   culvert, or wireguard-go for the rival: wireguard-go, ip_forward, nftables
 #             masquerade and unbound in the gateway's place
 #
@@ -40,8 +41,9 @@ case $CULVERT in
 /*) ;;
 *) CULVERT=$PWD/$CULVERT ;;
 esac
+IMPAIR=${IMPAIR:-$(dirname "$CULVERT")/tests/impair}
 GATEWAY=${GATEWAY:-culvert}
-export CULVERT GATEWAY
+export CULVERT GATEWAY IMPAIR
 
 skip() {
 	echo "skip: $*"
@@ -233,6 +235,49 @@ link() {
 	on "$3" ip link set "$4" up
 }
 
+# impaired_link HOST_A IFACE_A HOST_B IFACE_B [SETTING...] - a cable with delay, loss, a rate: through a
+# host of its own, HOST_A-HOST_B, where tests/net/impair.c is the bridge and lists the settings.  Each
+# frame on it is one packet: the offloads of both far ends are off.
+impaired_link() {
+	[ -x "$IMPAIR" ] || skip "$IMPAIR is not built"
+	wire=$1-$3 far_a="$1 $2" far_b="$3 $4"
+	host "$wire"
+	on "$wire" sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
+	link "$1" "$2" "$wire" left
+	link "$wire" right "$3" "$4"
+	for far in "$far_a" "$far_b"; do
+		# Not -k's "off [fixed]" of one feature, but only the whole would say that it failed.
+		on "${far% *}" ethtool -K "${far#* }" tx off tso off gso off gro on \
+			tx-udp-segmentation off >/dev/null 2>&1
+	done
+	shift 4
+	mkfifo "$T/$wire.settings"
+	nsenter -t "$(cat "$T/$wire.pid")" --net "$IMPAIR" left right "$@" \
+		<>"$T/$wire.settings" >"$T/$wire.log" 2>&1 &
+	wait_for 5 grep -q ready "$T/$wire.log" || {
+		cat "$T/$wire.log"
+		exit 1
+	}
+}
+
+# impair HOST_A-HOST_B SETTING - changes it while it is in use; returns once that is in force
+impair() {
+	impair_lines=$(wc -l <"$T/$1.log")
+	echo "$2" >"$T/$1.settings"
+	wait_for 2 impair_said "$1" "$impair_lines" && ! tail -n 1 "$T/$1.log" | grep 'not understood'
+}
+
+impair_said() {
+	[ "$(wc -l <"$T/$1.log")" -gt "$2" ]
+}
+
+# impair_count HOST_A-HOST_B up|down WHAT - frames passed, lost, full, filtered, refused, overrun
+impair_count() {
+	impair "$1" count && sleep 0.01
+	awk -v way="$2" -v what="$3" '$1 == way { for (i = 2; i < NF; i += 2) if ($i == what) n = $(i + 1) }
+		END { print n }' "$T/$1.log"
+}
+
 address() { # HOST IFACE ADDRESS/LEN...
 	address_host=$1 address_iface=$2
 	shift 2
@@ -244,10 +289,11 @@ address() { # HOST IFACE ADDRESS/LEN...
 	done
 }
 
-# three_hosts - alice, gateway and internet as drawn above, with the internet's addresses
+# three_hosts [CABLE] - alice, gateway and internet as drawn above, with the internet's addresses;
+# `three_hosts impaired_link` for a bad cable from alice to the gateway
 three_hosts() {
 	host alice gateway internet
-	link alice eth0 gateway access
+	"${1:-link}" alice eth0 gateway access
 	link gateway wan internet eth0
 	address alice eth0 203.0.113.2/24 2001:db8:a::2/64
 	address gateway access 203.0.113.1/24 2001:db8:a::1/64
