@@ -24,6 +24,15 @@ static void leave(struct client *c, int status)
 	c->status = status;
 }
 
+/* A command that runs decides itself what a signal means, and we end with it. */
+static void end(struct client *c, int number)
+{
+	if (c->command_runs)
+		enclosure_signal(c->enclosure, number);
+	else
+		leave(c, c->params->command ? 128 + number : 0);
+}
+
 static void serve_control(struct client *c, uint64_t now)
 {
 	struct control_call call;
@@ -48,7 +57,7 @@ static void serve_control(struct client *c, uint64_t now)
 		case CONTROL_STOP:
 			answer = strdup("ok\n");
 			client_say(c, LOG_LEVEL_NOTICE, "%s: disconnected on request", c->label);
-			leave(c, 0);
+			end(c, SIGTERM);
 			break;
 		}
 		control_server_answer(c->control, call.id, answer, answer ? strlen(answer) : 0,
@@ -136,17 +145,12 @@ static void clocks_changed(struct client *c, uint64_t now)
 			   (long long)(change.jumped / (int64_t)NS_PER_S));
 }
 
-/* An exec's interrupt key is the command's: it has the terminal as well. */
 static void read_signals(struct client *c)
 {
 	int number;
 
-	while ((number = signals_read(c->signals)) != 0) {
-		if (c->command_runs && number != SIGINT)
-			signals_send(enclosure_fd(c->enclosure), number);
-		else if (!c->command_runs)
-			leave(c, c->params->command ? 128 + number : 0);
-	}
+	while ((number = signals_read(c->signals)) != 0)
+		end(c, number);
 }
 
 /* ---- a command ------------------------------------------------------------ */
@@ -251,6 +255,17 @@ static unsigned int handle(struct client *c, const struct loop_event *events, si
 	return ready;
 }
 
+static void adapter_gone(struct client *c)
+{
+	/* That of a command goes with its namespace, and so with the command. */
+	if (c->command_runs) {
+		leave(c, enclosure_wait(c->enclosure));
+		return;
+	}
+	client_say(c, LOG_LEVEL_NOTICE, "%s: the adapter was deleted", c->label);
+	leave(c, c->params->config ? 1 : 0);
+}
+
 static void main_loop(struct client *c)
 {
 	struct loop_event events[EVENTS];
@@ -268,10 +283,8 @@ static void main_loop(struct client *c)
 		due(c, now);
 		if (c->enclosure)
 			attend_command(c, ended, now);
-		if (device_gone(c->device) && !c->leaving) {
-			client_say(c, LOG_LEVEL_NOTICE, "%s: the adapter was deleted", c->label);
-			leave(c, c->params->config ? 1 : 0);
-		}
+		if (device_gone(c->device) && !c->leaving)
+			adapter_gone(c);
 	}
 }
 

@@ -133,7 +133,8 @@ static int open_loop(struct client *c)
 	if (r == 0 && notify_new(&c->notify) == -ENOMEM)
 		r = -ENOMEM;
 	if (r == 0)
-		r = link_watch_new(c->params->adapter, GUARDIAN_PROTOCOL, &c->links);
+		r = link_watch_new(c->params->command ? "" : c->params->adapter, GUARDIAN_PROTOCOL,
+				   &c->links);
 	if (r == 0)
 		r = clock_watch_new(&c->clocks);
 	if (r == 0) {

@@ -129,7 +129,8 @@ static void fill_head(const struct client *c, struct status *s, struct status_cl
 	s->pid = (long)getpid();
 	s->uptime = now - c->started;
 	s->listen_port = device_port(c->device);
-	snprintf(s->adapter, sizeof(s->adapter), "%s", c->params->adapter);
+	if (!c->enclosure) /* in there it is nobody else's */
+		snprintf(s->adapter, sizeof(s->adapter), "%s", c->params->adapter);
 	snprintf(client->trouble, sizeof(client->trouble), "%s", view_trouble(c->view));
 	if (!config)
 		return;

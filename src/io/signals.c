@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 int signals_open(void)
@@ -28,10 +27,4 @@ int signals_read(int fd)
 	struct signalfd_siginfo info;
 
 	return read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info) ? (int)info.ssi_signo : 0;
-}
-
-void signals_send(int pidfd, int number)
-{
-	/* Debian 12's C library has no name for it. */
-	(void)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
 }

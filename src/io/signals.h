@@ -16,7 +16,4 @@ int signals_open(void);
 /** signals_read() - Return: the next signal's number, 0 when there is none */
 int signals_read(int fd);
 
-/** signals_send() - @number to the process that @pidfd stands for; one that has ended is fine */
-void signals_send(int pidfd, int number);
-
 #endif
