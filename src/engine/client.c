@@ -354,8 +354,6 @@ int client_run(const struct client_params *params)
 		}
 	}
 	r = client_open(c);
-	if (r == 0)
-		r = client_sandbox(c);
 	if (r == 0) {
 		run(c);
 		status = c->status;

@@ -88,11 +88,9 @@ struct client {
 	int status;
 };
 
-/* client_open.c: each says one sentence on failure.  Return: 0 or -errno. */
+/* client_open.c */
+/** client_open() - all that a client needs, each failure a sentence.  Return: 0 or -errno. */
 int client_open(struct client *c);
-
-/** client_sandbox() - after everything that needs a right is open */
-int client_sandbox(struct client *c);
 void client_close(struct client *c);
 
 /* client_peers.c */

@@ -367,14 +367,10 @@ static int register_all(struct client *c)
 	return r;
 }
 
-int client_open(struct client *c)
+static int open_tunnel(struct client *c)
 {
-	int r;
+	int r = open_loop(c);
 
-	make_plan(c);
-	r = open_children(c);
-	if (r == 0)
-		r = open_loop(c);
 	if (r == 0)
 		r = open_control(c);
 	if (r == 0 && c->params->config)
@@ -396,7 +392,7 @@ int client_open(struct client *c)
 
 /* wg(8) may give a device a mark or a low port at any time; a file is done with both by now, but for
  * the mark of streams that are opened later. */
-int client_sandbox(struct client *c)
+static int enter_sandbox(struct client *c)
 {
 	const struct config *config = c->params->config;
 	struct sandbox_params params = {
@@ -413,6 +409,23 @@ int client_sandbox(struct client *c)
 	}
 	if (r < 0)
 		client_say(c, LOG_LEVEL_ERROR, "can't enter the sandbox: %s", strerror(-r));
+	return r;
+}
+
+int client_open(struct client *c)
+{
+	char complaint[CLIENT_COMPLAINT_MAX] = "";
+	int r;
+
+	make_plan(c);
+	r = open_children(c);
+	if (r == 0)
+		r = open_tunnel(c);
+	if (r == 0)
+		r = enter_sandbox(c);
+	/* Who never was connected is not to be cut off by what was meant to protect the connection. */
+	if (r < 0 && c->guardian && guardian_unblock(c->guardian, complaint) < 0)
+		client_say(c, LOG_LEVEL_ERROR, "%s: %s", c->label, complaint);
 	return r;
 }
 
