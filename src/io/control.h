@@ -10,7 +10,7 @@
  *	          be had (NAME: the configuration's base name without ".conf").  A request is a
  *	          line of at most 4 KiB; the answer ends with the connection.
  *	UAPI      /var/run/wireguard/INTERFACE.sock, mode 0600.  A request ends with an empty line
- *	          and has at most 1 MiB; a connection may carry several.
+ *	          and has at most 16 MiB; a connection may carry several.
  *
  * The loop of the owner:
  *
@@ -35,7 +35,7 @@
 #define CONTROL_PATHS       2         /* candidates for the control socket */
 #define CONTROL_PATH_MAX    108       /* sizeof(sun_path) */
 #define CONTROL_REQUEST_MAX 4096      /* with its newline */
-#define UAPI_REQUEST_MAX    (1 << 20) /* with its empty line */
+#define UAPI_REQUEST_MAX    (16 << 20) /* with its empty line: 300,000 AllowedIPs */
 
 struct control_server;
 
