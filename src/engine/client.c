@@ -344,7 +344,9 @@ int client_run(const struct client_params *params)
 	c->next_watchdog = NEVER;
 	make_label(c);
 	if (params->daemon) {
-		c->background = daemon_fork(&status);
+		const int kept[] = { params->tun_fd, params->uapi_fd };
+
+		c->background = daemon_fork(kept, 2, &status);
 		if (c->background < 0) {
 			if (c->background != -ECHILD)
 				log_error("can't go to the background: %s",

@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define KEPT_MAX 8
 
 /* One byte says that all is well; without it there will be an exit status to pass on. */
 static int wait_for(pid_t child, int fd)
@@ -25,12 +29,43 @@ static int wait_for(pid_t child, int fd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int daemon_fork(int *ret_status)
+static void close_others(const int *kept, size_t n)
+{
+	int from = STDERR_FILENO + 1;
+
+	/* From one kept descriptor to the next; few are, so the smallest is searched each time. */
+	for (;;) {
+		int next = INT_MAX;
+
+		for (size_t i = 0; i < n; i++) {
+			if (kept[i] >= from && kept[i] < next)
+				next = kept[i];
+		}
+		if (next > from)
+			(void)close_range((unsigned int)from, (unsigned int)next - 1, 0);
+		if (next == INT_MAX)
+			return;
+		from = next + 1;
+	}
+}
+
+static void become_second(int ready, const int *kept, size_t n)
+{
+	int all[KEPT_MAX + 1] = { ready };
+
+	memcpy(all + 1, kept, n * sizeof(*kept));
+	close_others(all, n + 1);
+	(void)setsid(); /* fails for a leader only, which a fresh child is not */
+}
+
+int daemon_fork(const int *kept, size_t n, int *ret_status)
 {
 	int ends[2];
 	pid_t child;
 	int r;
 
+	if (n > KEPT_MAX)
+		return -E2BIG;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
@@ -46,8 +81,7 @@ int daemon_fork(int *ret_status)
 		close(ends[0]);
 		return -ECHILD;
 	}
-	close(ends[0]);
-	(void)setsid(); /* fails for a leader only, which a fresh child is not */
+	become_second(ends[1], kept, n);
 	return ends[1];
 }
 

@@ -9,9 +9,12 @@
 #define CULVERT_IO_DAEMON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /**
  * daemon_fork() - makes the process that stays
+ * @kept: @n descriptors that it needs; others above standard error are closed in it, for whoever
+ *	reads from their other ends would wait for it
  * @ret_status: in the first process the exit status to leave with
  *
  * The second one leads a session of its own, without a terminal.
@@ -20,7 +23,7 @@
  * Return: a descriptor for daemon_ready() in the second process; -ECHILD in the first one, at
  * the end of its waiting; another -errno if there is no second one.
  */
-int daemon_fork(int *ret_status);
+int daemon_fork(const int *kept, size_t n, int *ret_status);
 
 /**
  * daemon_ready() - lets the first process leave with 0
