@@ -52,6 +52,9 @@ static void receive(struct gateway *g, const struct post_message *m, uint64_t no
 	case POST_SESSION:
 	case POST_HANDSHAKE_FAILED:
 	case POST_INITIATE:
+	case POST_STREAM_SEND:
+	case POST_STREAM_USED:
+	case POST_STREAM_CLOSED:
 	case POST_EXTERNAL:
 	case POST_UPLINK:
 	case POST_LEASE:
