@@ -73,6 +73,10 @@ int guardian_block(struct guardian *g, const struct guardian_plan *plan, char *c
 int guardian_apply(struct guardian *g, const struct guardian_plan *plan, char *complaint);
 int guardian_endpoints(struct guardian *g, const struct guardian_plan *plan, char *complaint);
 
+/** guardian_unblock() - takes guardian_block() back, unless the kill switch stood before it: when the
+ *  client can't go on for a reason of its own, before it was ever connected */
+int guardian_unblock(struct guardian *g, char *complaint);
+
 /** guardian_free() - has the child undo everything but the kill switch, and waits for it */
 struct guardian *guardian_free(struct guardian *g);
 

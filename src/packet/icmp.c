@@ -5,10 +5,10 @@
 
 #include "base/wire.h"
 #include "packet/checksum.h"
+#include "packet/ip6.h"
 
 #define IP4_LEN  20
 #define ICMP_LEN 8
-#define IP6_LEN  40
 #define OUR_TTL  64
 
 #define TOS_INTERNETWORK_CONTROL 0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
@@ -118,43 +118,6 @@ enum verdict icmp_echo_reply(struct train *t)
 	train_set_src(t, asked);
 	train_set_ttl(t, OUR_TTL);
 	return PASS;
-}
-
-/*
- * Walks the extension headers of @len bytes to the upper layer (RFC 8200 section 4).
- * Return: its protocol and *offset, or -1 when it is out of reach: a later fragment, a cut chain.
- */
-static int ip6_upper_layer(const uint8_t *packet, size_t len, size_t *offset)
-{
-	uint8_t next = packet[6];
-	size_t at = IP6_LEN;
-
-	for (;;) {
-		size_t n;
-
-		switch (next) {
-		case 0:  /* hop-by-hop options */
-		case 43: /* routing */
-		case 60: /* destination options */
-			n = at + 2 <= len ? (packet[at + 1] + 1u) * 8 : 8;
-			break;
-		case 51: /* authentication, RFC 4302 section 2.2 */
-			n = at + 2 <= len ? (packet[at + 1] + 2u) * 4 : 8;
-			break;
-		case 44: /* fragment */
-			n = 8;
-			if (at + n <= len && load_be16(packet + at + 2) >> 3 != 0)
-				return -1;
-			break;
-		default:
-			*offset = at;
-			return next;
-		}
-		if (at + n > len)
-			return -1;
-		next = packet[at];
-		at += n;
-	}
 }
 
 /* An address that one other host can have: not multicast, unspecified or loopback. */
