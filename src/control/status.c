@@ -116,6 +116,16 @@ static json_t *external_node(const struct status *s, bool *failed)
 	return o.json;
 }
 
+static json_t *stream_node(const struct status *s, bool *failed)
+{
+	struct object o = object_new(failed);
+
+	put_number(&o, "port", s->stream_port);
+	put_text(&o, "tls", s->stream_tls);
+	put_number(&o, "connections", s->stream_connections);
+	return o.json;
+}
+
 static json_t *nat_node(const struct status *s, bool *failed)
 {
 	static const char *const protocols[] = { "tcp", "udp", "icmp" };
@@ -176,8 +186,10 @@ static json_t *peer_node(const struct status_peer *peer, bool *failed)
 
 	put_text(&o, "name", peer->name);
 	put_key(&o, "public_key", peer->public_key);
-	if (peer->endpoint.addr.family != ADDR_NONE)
+	if (peer->endpoint.addr.family != ADDR_NONE) {
 		put_text(&o, "endpoint", endpoint_format(&peer->endpoint, text));
+		put_text(&o, "transport", peer->endpoint.stream ? "stream" : "udp");
+	}
 	for (size_t i = 0; i < peer->n_allowed; i++) {
 		char prefix[PREFIX_TEXT_MAX];
 
@@ -205,6 +217,8 @@ char *status_json(const struct status *s)
 	char *line = NULL;
 
 	put_gateway(&o, s);
+	if (s->stream_port != 0)
+		put(&o, "stream", stream_node(s, &failed));
 	put(&o, "external", external_node(s, &failed));
 	put(&o, "nat", nat_node(s, &failed));
 	if (s->dns)

@@ -58,6 +58,10 @@ struct status {
 	uint16_t listen_port;
 	struct prefix address;  /* 10.66.77.1/24 */
 	char adapter[IFNAMSIZ]; /* empty: none */
+	/* streams */
+	uint16_t stream_port; /* TCP; 0: none */
+	const char *stream_tls;
+	uint32_t stream_connections; /* now */
 	/* external interface */
 	char interface[IFNAMSIZ];
 	bool interface_up;

@@ -144,6 +144,10 @@ static void sort_messages(struct stream_server *s, const struct connection *c,
 	uint32_t messages;
 
 	d.from.stream = c->number;
+	if (rx->len == 0) { /* as an empty datagram */
+		counter_add(&s->counters.in_tunnel, 1);
+		drop(s, DROP_WG_MALFORMED, 1);
+	}
 	for (uint32_t at = 0; at < rx->len; at += d.len) {
 		uint32_t first = rx->len - at < rx->segment ? rx->len - at : rx->segment;
 		unsigned int owner = post_owner(s->workers, rx->data + at, first);

@@ -23,7 +23,7 @@
  *	NAME marks TOS                         the outer TOS of its datagrams
  *	NAME tos TOS                           the outer TOS of the last datagram it got
  *	NAME takes stream N | udp              its messages go that way now; the stream is opened
- *	NAME repeats OTHER                     OTHER's last data message, by NAME's newest stream
+ *	NAME repeats OTHER                     OTHER's last data message, by NAME's stream
  *	NAME hangs up N                        closes its stream N
  *	NAME came N COUNT                      data messages that it got by stream N since it was asked
  *	NAME congests N  |  NAME drains N      its stream N takes nothing
@@ -254,28 +254,27 @@ static bool client_state(struct play *p, int c, char **words, size_t n)
 static bool client_stream(struct play *p, int c, char **words, size_t n, bool *known)
 {
 	const char *verb = words[1];
-	int lane = n > 2 ? atoi(words[n > 3 && !is(verb, "came") ? 3 : 2]) : 0;
+	unsigned int lane = n > 2 ? (unsigned int)atoi(words[2]) : 0;
 	unsigned int came;
 
 	*known = true;
-	if (lane < 0 || lane > 7)
-		FAIL(p, "streams are 0 to 7");
-	if (is(verb, "takes") && n == 4 && is(words[2], "stream"))
-		world_client_stream(p->world, c, lane);
-	else if (is(verb, "takes") && n == 3 && is(words[2], "udp"))
+	if (is(verb, "takes") && n == 4 && is(words[2], "stream")) {
+		world_client_stream(p->world, c, atoi(words[3]) % 8);
+	} else if (is(verb, "takes") && n == 3 && is(words[2], "udp")) {
 		world_client_stream(p->world, c, -1);
-	else if (is(verb, "repeats") && n == 3 && world_client(p->world, words[2]) >= 0)
+	} else if (is(verb, "repeats") && n == 3 && world_client(p->world, words[2]) >= 0) {
 		world_client_repeat(p->world, c, world_client(p->world, words[2]));
-	else if (is(verb, "hangs") && n == 4)
-		world_client_hang_up(p->world, c, lane);
-	else if ((is(verb, "congests") || is(verb, "drains")) && n == 3)
-		world_client_congest(p->world, c, lane, is(verb, "congests"));
-	else if (is(verb, "came") && n == 4) {
-		came = world_client_came(p->world, c, lane);
+	} else if (is(verb, "hangs") && n == 4) {
+		world_client_hang_up(p->world, c, atoi(words[3]) % 8);
+	} else if (is(verb, "congests") || is(verb, "drains")) {
+		world_client_congest(p->world, c, (int)(lane % 8), is(verb, "congests"));
+	} else if (is(verb, "came") && n == 4) {
+		came = world_client_came(p->world, c, (int)(lane % 8));
 		if (came != (unsigned int)atoi(words[3]))
 			FAIL(p, "%u came", came);
-	} else
+	} else {
 		*known = false;
+	}
 	if (*known)
 		world_settle(p->world);
 	return true;
