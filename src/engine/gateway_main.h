@@ -21,11 +21,13 @@
 #include "engine/loopback.h"
 #include "engine/post.h"
 #include "engine/roster.h"
+#include "engine/stream_server.h"
 #include "engine/worker.h"
 #include "io/control.h"
 #include "io/external.h"
 #include "io/loop.h"
 #include "io/notify.h"
+#include "io/stream.h"
 #include "io/tun.h"
 #include "io/udp.h"
 #include "io/uplink.h"
@@ -65,6 +67,8 @@ struct gateway {
 	struct udp *udp[1 + WORKERS_MAX];
 	struct external *external[WORKERS_MAX];
 	bool offload_external;     /* as the self-test found */
+	int listener;              /* of [Stream]; -1: none */
+	struct stream_tls *tls;    /* NULL: plain TCP, or none */
 	struct tun *tun;           /* NULL: no adapter */
 	struct loopback *loopback; /* instead of it, for DNS over TCP; else NULL */
 	struct dns_proxy *dns;
@@ -76,7 +80,8 @@ struct gateway {
 
 	struct worker *worker[WORKERS_MAX];
 	struct handshake *handshake;
-	pthread_t threads[WORKERS_MAX + 1]; /* the handshake thread last */
+	struct stream_server *streams;      /* NULL: none */
+	pthread_t threads[WORKERS_MAX + 2]; /* workers, the handshake thread, the stream thread */
 	unsigned int n_threads;
 
 	uint64_t next_housekeeping; /* ns */
@@ -109,6 +114,9 @@ void gateway_state_load(struct gateway *g);
 void gateway_state_save(struct gateway *g);
 
 /* report.c */
+/** gateway_stream_tls() - how [Stream] is encrypted, in words */
+const char *gateway_stream_tls(const struct config *config);
+
 /** gateway_status() - Return: malloc'd JSON, or NULL */
 char *gateway_status(struct gateway *g);
 
