@@ -14,8 +14,13 @@ static void check_interface(struct parser *p)
 	if (p->private_key_line == 0)
 		parser_error(p, 0,
 			     "no PrivateKey, want one in [Interface] (`culvert init` makes one)");
-	if (!p->listen_port_given)
+	if (config_is_client(p->config))
+		return;
+	if (!p->config->listen_port_given)
 		parser_note(p, 0, "no ListenPort, taken as %u", p->config->listen_port);
+	if (p->dns_line)
+		parser_note(p, p->dns_line,
+			    "DNS has no effect in a gateway: [Dns] Upstream names its resolvers");
 }
 
 static bool is_unusable(const struct prefix *address)
@@ -53,7 +58,8 @@ static void check_addresses(struct parser *p)
 {
 	const struct config *c = p->config;
 	char text[PREFIX_TEXT_MAX];
-	bool found = false;
+	bool found =
+		config_is_client(c); /* a client's address may be any host's, of either family */
 
 	for (size_t i = 0; i < c->n_addresses; i++) {
 		const struct prefix *address = &c->addresses[i];
@@ -223,7 +229,8 @@ static void check_claims(struct parser *p)
 				     "AllowedIPs %s belongs to peer %s in line %u, want each once",
 				     text, config_peer_label(&c->peers[claim[-1].peer], label),
 				     claim[-1].line);
-		if (claim->prefix.len == 0 && claim->prefix.addr.family == ADDR_IP4)
+		if (claim->prefix.len == 0 && claim->prefix.addr.family == ADDR_IP4 &&
+		    !config_is_client(c))
 			parser_note(p, claim->line,
 				    "AllowedIPs %s sends what no other peer has to this one: is "
 				    "this a client's file?",
@@ -236,6 +243,7 @@ void parser_check(struct parser *p)
 	check_interface(p);
 	check_addresses(p);
 	check_upstreams(p);
+	parser_check_stream(p);
 	check_peers(p);
 	if (!p->no_memory)
 		check_claims(p);

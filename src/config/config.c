@@ -30,6 +30,14 @@ struct prefix config_gateway(const struct config *config)
 	return (struct prefix){ .len = 0 };
 }
 
+bool config_is_client(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_peers; i++)
+		if (!config->peers[i].endpoint_host[0] && !config->peers[i].stream_host[0])
+			return false;
+	return config->n_peers > 0;
+}
+
 const char *config_peer_label(const struct config_peer *peer, char out[static CONFIG_NAME_MAX])
 {
 	char key[CONFIG_KEY_TEXT_MAX];

@@ -4,9 +4,9 @@
  *
  * Text becomes a checked, immutable struct config, or complaints that name
  * file:line.  An existing wg-quick file is a valid configuration: what belongs to wg-quick
- * (PostUp, Table, SaveConfig, DNS ...) is noted and has no effect.  A peer's name is the
- * comment "# Name = alice" in its section, so that the peer sections stay readable to
- * other tools.
+ * (PostUp, Table, SaveConfig ...) is noted and has no effect.  A peer's name is the
+ * comment "# Name = alice" in its section, and how it is reached by TCP the comment
+ * "# Stream = tls://host:443", so that the peer sections stay readable to other tools.
  *
  * Pure: files are read and written in io/file.h.  Ports, lengths and times are host-order
  * integers.  culvert.conf(5) documents every key; a test compares it with the table in
@@ -86,7 +86,8 @@ struct config {
 		[CONFIG_ADDRESSES_MAX]; /* the first IPv4 one is the gateway's: 10.66.77.1/24 */
 	size_t n_addresses;
 	uint16_t listen_port; /* default 51820 */
-	uint16_t mtu;         /* inside; 0: by itself (1420) */
+	bool listen_port_given;
+	uint16_t mtu; /* inside; 0: by itself (1420) */
 	uint32_t fwmark;
 	struct addr dns_servers[CONFIG_UPSTREAMS_MAX]; /* DNS: for a client alone */
 	size_t n_dns_servers;
@@ -159,6 +160,10 @@ void config_messages_done(struct config_messages *messages);
 /** config_gateway() - the first IPv4 [Interface] Address; family ADDR_NONE length 0 if there is none */
 struct prefix config_gateway(const struct config *config);
 
+/** config_is_client() - whether it reads as a client's file: there are peers, and each says where
+ *  it is reached */
+bool config_is_client(const struct config *config);
+
 #define CONFIG_LABEL_KEY_CHARACTERS 8
 
 /** config_peer_label() - what a person calls the peer: its name, or the first characters of its key */
@@ -203,6 +208,19 @@ void config_key_format(const uint8_t key[static CONFIG_KEY_LEN],
  * @host: without brackets; written, like *port, only on success
  */
 bool config_endpoint_parse(const char *text, char host[static CONFIG_HOST_MAX], uint16_t *port);
+
+/* "tls://[" HOST "]:65535 sha256:" PIN */
+#define CONFIG_STREAM_TEXT_MAX (CONFIG_HOST_MAX + 22 + CONFIG_KEY_TEXT_MAX)
+
+/**
+ * config_stream_parse() - "tcp://HOST:PORT", "tls://HOST:PORT", "tls://HOST:PORT sha256:PIN"
+ * @peer: its stream fields are written, and only on success
+ */
+bool config_stream_parse(const char *text, struct config_peer *peer);
+
+/** config_stream_format() - the same as text; "" if the peer has no stream */
+const char *config_stream_format(const struct config_peer *peer,
+				 char out[static CONFIG_STREAM_TEXT_MAX]);
 
 /** config_name_valid() - 1-63 letters, digits, '-', '_', '.', '@'; begins with a letter or digit */
 bool config_name_valid(const char *name);

@@ -59,8 +59,9 @@ bool line_is_section(const struct line *line, const char *name)
 	return p == end || *p == '#';
 }
 
-bool line_peer_name(const struct line *line, char out[static CONFIG_HOST_MAX])
+bool line_comment_value(const struct line *line, const char *name, char out[static LINE_VALUE_MAX])
 {
+	size_t name_len = strlen(name);
 	const char *end = line->text + line->len;
 	const char *p = skip_blanks(line->text, end);
 	size_t len;
@@ -68,17 +69,17 @@ bool line_peer_name(const struct line *line, char out[static CONFIG_HOST_MAX])
 	if (line->kind != LINE_COMMENT)
 		return false;
 	p = skip_blanks(p + 1, end);
-	if (end - p < 4 || strncasecmp(p, "Name", 4) != 0)
+	if ((size_t)(end - p) < name_len || strncasecmp(p, name, name_len) != 0)
 		return false;
-	p = skip_blanks(p + 4, end);
+	p = skip_blanks(p + name_len, end);
 	if (p == end || *p != '=')
 		return false;
 	p = skip_blanks(p + 1, end);
 	while (end > p && is_blank(end[-1]))
 		end--;
 	len = (size_t)(end - p);
-	if (len >= CONFIG_HOST_MAX)
-		len = CONFIG_HOST_MAX - 1;
+	if (len >= LINE_VALUE_MAX)
+		len = LINE_VALUE_MAX - 1;
 	memcpy(out, p, len);
 	out[len] = '\0';
 	return true;

@@ -32,10 +32,13 @@ bool line_next(const char **cursor, const char *end, struct line *ret);
 /** line_is_section() - whether it reads "[@name]", in any case, perhaps with a comment behind it */
 bool line_is_section(const struct line *line, const char *name);
 
+#define LINE_VALUE_MAX CONFIG_STREAM_TEXT_MAX
+
 /**
- * line_peer_name() - the value of a comment of the form "# Name = value"
- * @out: the value without surrounding blanks, cut to what fits; may not be a valid name
+ * line_comment_value() - the value of a comment of the form "# @name = value"
+ * @name: in any case
+ * @out: the value without surrounding blanks, cut to what fits; may be invalid
  */
-bool line_peer_name(const struct line *line, char out[static CONFIG_HOST_MAX]);
+bool line_comment_value(const struct line *line, const char *name, char out[static LINE_VALUE_MAX]);
 
 #endif

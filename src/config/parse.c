@@ -24,6 +24,7 @@ static const char *const section_names[N_SECTIONS] = {
 	[SECTION_DNS] = "Dns",
 	[SECTION_POLICY] = "Policy",
 	[SECTION_GATEWAY] = "Gateway",
+	[SECTION_STREAM] = "Stream",
 };
 
 #define CONFIG_FIELD(field) \
@@ -39,8 +40,7 @@ static const struct key keys[] = {
 	{ SECTION_INTERFACE, "MTU", read_number, CONFIG_FIELD(mtu), .min = 576, .max = 65535,
 	  .want = "bytes" },
 	{ SECTION_INTERFACE, "FwMark", read_fwmark },
-	{ SECTION_INTERFACE, "DNS", read_ignored, .many = true,
-	  .want = "has no effect in a gateway: [Dns] Upstream names its resolvers" },
+	{ SECTION_INTERFACE, "DNS", read_dns, .many = true },
 	{ SECTION_INTERFACE, "Table", read_ignored,
 	  .want = "has no effect: routes of the host are left alone" },
 	{ SECTION_INTERFACE, "SaveConfig", read_ignored,
@@ -78,6 +78,11 @@ static const struct key keys[] = {
 	{ SECTION_POLICY, "Deny", read_deny, .many = true },
 	{ SECTION_GATEWAY, "Workers", read_number, CONFIG_FIELD(workers), .min = 0, .max = 8,
 	  .want = "threads, 0 for one per core" },
+	{ SECTION_STREAM, "Port", read_number, CONFIG_FIELD(stream_port), .min = 1, .max = 65535,
+	  .want = "a TCP port" },
+	{ SECTION_STREAM, "Tls", read_stream_tls },
+	{ SECTION_STREAM, "Certificate", read_certificate },
+	{ SECTION_STREAM, "Key", read_certificate_key },
 };
 
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -143,7 +148,7 @@ static void unknown_section(struct parser *p, const struct line *line)
 	snprintf(text, sizeof(text), "%.*s", (int)len, line->text);
 	parser_error(p, p->line,
 		     "unknown section %s, want [Interface], [Peer], [External], [Nat], [Dns], "
-		     "[Policy] or [Gateway]",
+		     "[Policy], [Gateway] or [Stream]",
 		     quote(text, shown));
 }
 
@@ -159,36 +164,70 @@ static void begin_section(struct parser *p, const struct line *line)
 		unknown_section(p, line);
 }
 
-/* The name comment of the block at hand: it may turn out to precede a peer's section. */
-struct pending_name {
-	char text[CONFIG_HOST_MAX];
+/* A comment of the block at hand that may turn out to precede a peer's section. */
+struct pending {
+	char text[LINE_VALUE_MAX];
 	unsigned int line;  /* 0: none */
 	unsigned int again; /* line of a second one */
 };
 
-/* A name comment counts for the peer whose section it stands in or directly precedes. */
-static void name_peer(struct parser *p, const struct pending_name *name)
+struct pending_comments {
+	struct pending name;
+	struct pending stream;
+};
+
+/* Each may be given once.  @given: the line of an earlier block that has it, or 0. */
+static bool check_once(struct parser *p, const struct pending *c, const char *what,
+		       unsigned int given)
+{
+	if (!given && !c->again)
+		return true;
+	parser_error(p, given ? c->line : c->again,
+		     "second %s of the peer, line %u has the first, want one", what,
+		     given ? given : c->line);
+	return false;
+}
+
+static void name_peer(struct parser *p, const struct pending *name)
 {
 	struct peer_lines *lines = &p->peer_lines[p->config->n_peers - 1];
-	struct config_peer *peer = parser_peer(p);
-	unsigned int line = name->line;
 	char shown[QUOTE_MAX];
 
 	if (!config_name_valid(name->text)) {
-		parser_note(p, line,
+		parser_note(p, name->line,
 			    "the comment's name \"%s\" is not used, want 1-63 of A-Z a-z 0-9 - _ . "
 			    "@, the first a letter or digit",
 			    quote(name->text, shown));
-		return;
+	} else if (check_once(p, name, "name", lines->name)) {
+		strcpy(parser_peer(p)->name, name->text);
+		lines->name = name->line;
 	}
-	if (lines->name || name->again) {
-		parser_error(p, lines->name ? line : name->again,
-			     "second name of the peer that line %u names, want one",
-			     lines->name ? lines->name : line);
-		return;
+}
+
+static void stream_peer(struct parser *p, const struct pending *stream)
+{
+	struct peer_lines *lines = &p->peer_lines[p->config->n_peers - 1];
+	char shown[QUOTE_MAX];
+
+	if (!config_stream_parse(stream->text, parser_peer(p))) {
+		parser_note(p, stream->line,
+			    "the comment's stream \"%s\" is not used, want tcp://HOST:PORT or "
+			    "tls://HOST:PORT, perhaps with sha256:PIN",
+			    quote(stream->text, shown));
+	} else if (check_once(p, stream, "stream", lines->stream)) {
+		lines->stream = stream->line;
 	}
-	strcpy(peer->name, name->text);
-	lines->name = line;
+}
+
+/* The block has ended: it counts for the peer whose section it stands in or directly precedes. */
+static void end_comments(struct parser *p, struct pending_comments *c)
+{
+	if (c->name.line && p->section == SECTION_PEER)
+		name_peer(p, &c->name);
+	if (c->stream.line && p->section == SECTION_PEER)
+		stream_peer(p, &c->stream);
+	c->name.line = c->name.again = 0;
+	c->stream.line = c->stream.again = 0;
 }
 
 static void unknown_key(struct parser *p, const char *name)
@@ -281,43 +320,42 @@ static void read_line(struct parser *p, char *text)
 		unknown_key(p, name);
 }
 
-static void read_comment(struct parser *p, const struct line *line, struct pending_name *name)
+static void read_comment(struct parser *p, const struct line *line, const char *name,
+			 struct pending *ret)
 {
-	char other[CONFIG_HOST_MAX];
+	char other[LINE_VALUE_MAX];
 
-	if (!line_peer_name(line, name->line ? other : name->text))
+	if (!line_comment_value(line, name, ret->line ? other : ret->text))
 		return;
-	if (name->line)
-		name->again = p->line;
+	if (ret->line)
+		ret->again = p->line;
 	else
-		name->line = p->line;
+		ret->line = p->line;
 }
 
 /* @buffer holds any line of the text. */
 static void read_lines(struct parser *p, const char *text, const char *end, char *buffer)
 {
-	struct pending_name name = { .line = 0 };
+	struct pending_comments comments = { .name.line = 0 };
 	struct line line;
 
 	while (!p->no_memory && line_next(&text, end, &line)) {
 		p->line++;
 		if (line.kind == LINE_COMMENT) {
-			read_comment(p, &line, &name);
+			read_comment(p, &line, "Name", &comments.name);
+			read_comment(p, &line, "Stream", &comments.stream);
 			continue;
 		}
 		if (line.kind == LINE_SECTION)
 			begin_section(p, &line);
-		if (name.line && p->section == SECTION_PEER)
-			name_peer(p, &name);
-		name.line = name.again = 0;
+		end_comments(p, &comments);
 		if (line.kind == LINE_KEY) {
 			memcpy(buffer, line.text, line.len);
 			buffer[line.len] = '\0';
 			read_line(p, buffer);
 		}
 	}
-	if (name.line && p->section == SECTION_PEER)
-		name_peer(p, &name);
+	end_comments(p, &comments);
 }
 
 static bool check_bytes(struct parser *p, const char *text, size_t len)
@@ -347,6 +385,7 @@ static struct config *config_new(void)
 	if (!c)
 		return NULL;
 	c->listen_port = 51820;
+	c->stream_tls = CONFIG_STREAM_SELF_SIGNED;
 	c->mappings_per_client = 4096;
 	c->mappings_max = 131072;
 	c->tcp_established = 7440 * NS_PER_S; /* RFC 5382 REQ-5 */

@@ -2,8 +2,8 @@
 /*
  * parse.h - what the parts of the parser share
  *
- * parse.c walks the lines and owns the table of keys, values.c reads one value each,
- * check.c compares what the whole file says.  Nothing here is for other modules.
+ * parse.c walks the lines and owns the table of keys, values.c and stream.c read one value
+ * each, check.c compares what the whole file says.  Nothing here is for other modules.
  */
 #ifndef CULVERT_CONFIG_PARSE_H
 #define CULVERT_CONFIG_PARSE_H
@@ -19,6 +19,7 @@ enum section {
 	SECTION_DNS,
 	SECTION_POLICY,
 	SECTION_GATEWAY,
+	SECTION_STREAM,
 	SECTION_UNKNOWN, /* complained about once, its keys are skipped */
 	N_SECTIONS
 };
@@ -33,6 +34,7 @@ struct claim {
 /* Lines of a peer's section that complaints point to; 0: not given. */
 struct peer_lines {
 	unsigned int name;
+	unsigned int stream;
 	unsigned int public_key;
 };
 
@@ -45,7 +47,11 @@ struct parser {
 	unsigned int private_key_line;
 	unsigned int address_lines[CONFIG_ADDRESSES_MAX];
 	unsigned int upstream_lines[CONFIG_UPSTREAMS_MAX];
-	bool listen_port_given;
+	unsigned int dns_line; /* these: 0 if not given */
+	unsigned int stream_port_line;
+	unsigned int stream_tls_line;
+	unsigned int certificate_line;
+	unsigned int key_line;
 	struct peer_lines *peer_lines; /* as many as there is room for peers */
 	size_t peers_room;
 	struct claim *claims;
@@ -77,6 +83,9 @@ __attribute__((format(printf, 3, 4))) void parser_note(struct parser *p, unsigne
 /** quote() - @text as it may be shown: printable characters only, cut when long */
 const char *quote(const char *text, char out[static QUOTE_MAX]);
 
+/** bool_parse() - a switch in any of its words */
+bool bool_parse(const char *text, bool *ret);
+
 /** parser_peer() - the peer of the section at hand */
 struct config_peer *parser_peer(struct parser *p);
 
@@ -85,6 +94,7 @@ void read_peer_key(struct parser *p, const struct key *key, char *value);
 void read_address(struct parser *p, const struct key *key, char *value);
 void read_number(struct parser *p, const struct key *key, char *value);
 void read_keepalive(struct parser *p, const struct key *key, char *value);
+void read_dns(struct parser *p, const struct key *key, char *value);
 void read_fwmark(struct parser *p, const struct key *key, char *value);
 void read_bool(struct parser *p, const struct key *key, char *value);
 void read_allowed(struct parser *p, const struct key *key, char *value);
@@ -94,9 +104,15 @@ void read_endpoint(struct parser *p, const struct key *key, char *value);
 void read_upstream(struct parser *p, const struct key *key, char *value);
 void read_allow(struct parser *p, const struct key *key, char *value);
 void read_deny(struct parser *p, const struct key *key, char *value);
+void read_stream_tls(struct parser *p, const struct key *key, char *value);
+void read_certificate(struct parser *p, const struct key *key, char *value);
+void read_certificate_key(struct parser *p, const struct key *key, char *value);
 void read_ignored(struct parser *p, const struct key *key, char *value);
 
 /** parser_check() - complaints about what only the whole file shows */
 void parser_check(struct parser *p);
+
+/** parser_check_stream() - the same of [Stream] */
+void parser_check_stream(struct parser *p);
 
 #endif

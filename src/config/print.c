@@ -24,6 +24,30 @@ static void print_key(FILE *f, const char *name, const uint8_t key[static CONFIG
 	explicit_bzero(text, sizeof(text));
 }
 
+static void print_client_dns(FILE *f, const struct config *c)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < c->n_dns_servers; i++)
+		fprintf(f, "DNS = %s\n", addr_format(&c->dns_servers[i], text));
+	for (const char *word = c->dns_search; *word; word += strspn(word, " ")) {
+		size_t len = strcspn(word, " ");
+
+		fprintf(f, "DNS = %.*s\n", (int)len, word);
+		word += len;
+	}
+}
+
+static void print_stream(FILE *f, const struct config *c)
+{
+	if (!c->stream_port)
+		return;
+	fprintf(f, "\n[Stream]\nPort = %u\nTls = %s\n", c->stream_port,
+		yes_no(c->stream_tls != CONFIG_STREAM_PLAIN));
+	if (c->stream_tls == CONFIG_STREAM_CERTIFICATE)
+		fprintf(f, "Certificate = %s\nKey = %s\n", c->stream_certificate, c->stream_key);
+}
+
 static void print_interface(FILE *f, const struct config *c, bool secrets)
 {
 	char text[PREFIX_TEXT_MAX];
@@ -32,11 +56,13 @@ static void print_interface(FILE *f, const struct config *c, bool secrets)
 	print_key(f, "PrivateKey", c->private_key, secrets);
 	for (size_t i = 0; i < c->n_addresses; i++)
 		fprintf(f, "Address = %s\n", prefix_format(&c->addresses[i], text));
-	fprintf(f, "ListenPort = %u\n", c->listen_port);
+	if (c->listen_port_given || !config_is_client(c))
+		fprintf(f, "ListenPort = %u\n", c->listen_port);
 	if (c->mtu)
 		fprintf(f, "MTU = %u\n", c->mtu);
 	if (c->fwmark)
 		fprintf(f, "FwMark = 0x%x\n", c->fwmark);
+	print_client_dns(f, c);
 	if (c->interface[0] || c->endpoint[0])
 		fputs("\n[External]\n", f);
 	if (c->interface[0])
@@ -92,12 +118,15 @@ static void print_policy(FILE *f, const struct config *c)
 static void print_peer(FILE *f, const struct config_peer *peer, bool secrets)
 {
 	static const uint8_t none[CONFIG_KEY_LEN];
+	char stream[CONFIG_STREAM_TEXT_MAX];
 	char text[PREFIX_TEXT_MAX];
 	bool bare6 = strchr(peer->endpoint_host, ':') != NULL;
 
 	fputs("\n[Peer]\n", f);
 	if (peer->name[0])
 		fprintf(f, "# Name = %s\n", peer->name);
+	if (peer->stream_host[0])
+		fprintf(f, "# Stream = %s\n", config_stream_format(peer, stream));
 	print_key(f, "PublicKey", peer->public_key, true);
 	if (memcmp(peer->preshared_key, none, CONFIG_KEY_LEN) != 0)
 		print_key(f, "PresharedKey", peer->preshared_key, secrets);
@@ -134,6 +163,7 @@ char *config_print(const struct config *config, bool secrets)
 	if (!f)
 		return NULL;
 	print_interface(f, config, secrets);
+	print_stream(f, config);
 	print_nat(f, config);
 	print_dns(f, config);
 	print_policy(f, config);

@@ -48,7 +48,7 @@ struct walk {
 	bool in_peer;
 	bool glued; /* no blank line since end */
 	bool comment_named;
-	char comment_name[CONFIG_HOST_MAX];
+	char comment_name[LINE_VALUE_MAX];
 };
 
 static void take_name(struct walk *w)
@@ -109,9 +109,9 @@ static bool walk_line(struct walk *w, const struct line *line)
 	case LINE_COMMENT:
 		if (!w->comments) {
 			w->comments = line->text;
-			w->comment_named = line_peer_name(line, w->comment_name);
+			w->comment_named = line_comment_value(line, "Name", w->comment_name);
 		} else if (!w->comment_named) {
-			w->comment_named = line_peer_name(line, w->comment_name);
+			w->comment_named = line_comment_value(line, "Name", w->comment_name);
 		}
 		return false;
 	case LINE_SECTION:

@@ -108,8 +108,10 @@ void read_number(struct parser *p, const struct key *key, char *value)
 	char shown[QUOTE_MAX];
 	uint64_t v;
 
-	if (field == (uint8_t *)&p->config->listen_port)
-		p->listen_port_given = true;
+	if (key->offset == offsetof(struct config, listen_port))
+		p->config->listen_port_given = true;
+	if (key->offset == offsetof(struct config, stream_port))
+		p->stream_port_line = p->line;
 	if (!number_parse(value, &v) || v < key->min || v > key->max) {
 		parser_error(p, p->line, "%s \"%s\", want %llu..%llu %s", key->name,
 			     quote(value, shown), (unsigned long long)key->min,
@@ -156,18 +158,82 @@ void read_fwmark(struct parser *p, const struct key *key, char *value)
 		p->config->fwmark = (uint32_t)v;
 }
 
-void read_bool(struct parser *p, const struct key *key, char *value)
+bool bool_parse(const char *text, bool *ret)
 {
 	static const char *const words[] = { "no", "yes", "false", "true", "off", "on" };
-	char shown[QUOTE_MAX];
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcasecmp(value, words[i]) == 0) {
-			*(bool *)((uint8_t *)p->config + key->offset) = i % 2 == 1;
-			return;
+		if (strcasecmp(text, words[i]) == 0) {
+			*ret = i % 2 == 1;
+			return true;
 		}
 	}
-	parser_error(p, p->line, "%s \"%s\", want yes or no", key->name, quote(value, shown));
+	return false;
+}
+
+void read_bool(struct parser *p, const struct key *key, char *value)
+{
+	char shown[QUOTE_MAX];
+
+	if (!bool_parse(value, (bool *)((uint8_t *)p->config + key->offset)))
+		parser_error(p, p->line, "%s \"%s\", want yes or no", key->name,
+			     quote(value, shown));
+}
+
+static bool is_domain(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] > 127 ||
+		    (!isalnum((unsigned char)text[i]) && !strchr("-_.~", text[i])))
+			return false;
+	return len > 0;
+}
+
+static bool add_search(struct config *c, const char *domain)
+{
+	size_t n = strlen(c->dns_search);
+
+	if (n + 1 + strlen(domain) >= sizeof(c->dns_search))
+		return false;
+	if (n > 0)
+		c->dns_search[n++] = ' ';
+	strcpy(c->dns_search + n, domain);
+	return true;
+}
+
+/* As wg-quick(8) has it: what is no address is a domain to search in. */
+void read_dns(struct parser *p, const struct key *key, char *value)
+{
+	struct config *c = p->config;
+	char shown[QUOTE_MAX];
+	struct addr server;
+	char *word;
+
+	p->dns_line = p->line;
+	if (*value == '\0')
+		return;
+	while ((word = next_word(&value))) {
+		bool is_server = addr_parse(word, &server);
+
+		if (!is_server && !is_domain(word)) {
+			parser_error(p, p->line,
+				     "%s \"%s\", want addresses of resolvers such as 9.9.9.9, or "
+				     "domains to search in",
+				     key->name, quote(word, shown));
+		} else if (is_server ? c->n_dns_servers == CONFIG_UPSTREAMS_MAX
+				     : !add_search(c, word)) {
+			parser_error(p, p->line,
+				     "%s \"%s\" is one too many, want at most %d resolvers and %d "
+				     "characters of domains",
+				     key->name, quote(word, shown), CONFIG_UPSTREAMS_MAX,
+				     CONFIG_HOST_MAX - 1);
+			return;
+		} else if (is_server) {
+			c->dns_servers[c->n_dns_servers++] = server;
+		}
+	}
 }
 
 /* The claim is kept apart with its line, for the comparison at the end. */

@@ -5,35 +5,20 @@
  * worker.c      the round, messages, timers: the table of contents
  * from_tunnel.c datagrams -> decrypted -> joined -> routed -> translated -> out
  * from_outside.c trains of the external interface and of the adapter, towards a peer
- * to_peer.c     cut -> gathered -> encrypted -> one UDP_SEGMENT send; what waits for a session
+ * to_peer.c     cut -> outbox.h: gathered, encrypted, one UDP_SEGMENT send; what waits for a session
  * local.c       what is addressed to us: ping, DNS, the host; ICMP answers
  */
 #ifndef CULVERT_ENGINE_PATH_H
 #define CULVERT_ENGINE_PATH_H
 
 #include "engine/loopback.h"
+#include "engine/outbox.h"
 #include "engine/peer_mtu.h"
-#include "engine/staging.h"
 #include "engine/worker.h"
 #include "io/loop.h"
 
 /* A sender, where a peer's number is expected: the gateway host, by the adapter or loopback.h. */
 #define FROM_HOST (WG_NO_PEER - 1)
-
-#define OUTBOX_BYTES    65536
-#define OUTBOX_MESSAGES 64 /* UDP_SEGMENT's limit on Linux 6.1 */
-
-/* Messages for one peer that will go as one train: equal lengths, but for the last. */
-struct outbox {
-	uint32_t peer; /* WG_NO_PEER: empty */
-	uint8_t tos;   /* outer: ECN alone */
-	uint32_t mtu;  /* of the peer's tunnel, bytes */
-	size_t n;
-	uint32_t used;    /* bytes in data */
-	uint32_t segment; /* length of the first message */
-	struct wg_tx tx[OUTBOX_MESSAGES];
-	uint8_t data[OUTBOX_BYTES];
-};
 
 /* ICMP errors that we may still send: RFC 1812 section 4.3.2.8 wants a limit. */
 struct icmp_budget {
@@ -71,7 +56,7 @@ struct worker {
 	struct staging *staging;
 	struct peer_mtu *mtu;
 	struct icmp_budget icmp;
-	struct outbox outbox;
+	struct outbox *outbox;
 	struct train trains[BATCH_MAX];
 	uint8_t scratch[TRAIN_LEN_MAX + 1]; /* one whole packet: crossings, fragments, answers */
 	uint8_t answer[2048];               /* ICMP and DNS answers */
@@ -132,10 +117,11 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 
 /** path_packet_to_peer() - one whole packet of either version that fits the tunnel */
 void path_packet_to_peer(struct worker *w, uint32_t peer, const uint8_t *packet, size_t len);
-void path_flush(struct worker *w);
 void path_tunnel_events(struct worker *w);
 void path_session(struct worker *w, struct post_session *s);
-void path_staged_purge(struct worker *w, uint32_t peer, enum verdict reason);
+
+/** path_send() - the outbox's way out: this worker's socket.  @worker: a struct worker. */
+int path_send(void *worker, uint32_t peer, unsigned int lane, const struct udp_tx *tx);
 
 /* local.c */
 /** path_to_gateway() - for 10.66.77.1: answered here, or the host's */

@@ -10,6 +10,7 @@
 struct slot {
 	uint32_t next;
 	uint32_t len;
+	unsigned int lane;
 };
 
 struct list {
@@ -69,7 +70,8 @@ static uint32_t unlink_first(struct staging *s, struct list *list)
 	return slot;
 }
 
-enum staging_result staging_put(struct staging *s, uint32_t peer, const uint8_t *packet, size_t len)
+enum staging_result staging_put(struct staging *s, uint32_t peer, unsigned int lane,
+				const uint8_t *packet, size_t len)
 {
 	struct list *list = &s->lists[peer];
 	enum staging_result result = STAGING_KEPT;
@@ -85,7 +87,7 @@ enum staging_result staging_put(struct staging *s, uint32_t peer, const uint8_t 
 	if (slot == NONE)
 		return STAGING_REFUSED;
 	s->free = s->slots[slot - 1].next;
-	s->slots[slot - 1] = (struct slot){ NONE, (uint32_t)len };
+	s->slots[slot - 1] = (struct slot){ NONE, (uint32_t)len, lane };
 	memcpy(s->packets + (size_t)(slot - 1) * s->packet_max, packet, len);
 	if (list->last != NONE)
 		s->slots[list->last - 1].next = slot;
@@ -94,6 +96,16 @@ enum staging_result staging_put(struct staging *s, uint32_t peer, const uint8_t 
 	list->last = slot;
 	list->n++;
 	return result;
+}
+
+size_t staging_first(const struct staging *s, uint32_t peer, unsigned int *ret_lane)
+{
+	uint32_t slot = s->lists[peer].first;
+
+	if (slot == NONE)
+		return 0;
+	*ret_lane = s->slots[slot - 1].lane;
+	return s->slots[slot - 1].len;
 }
 
 const uint8_t *staging_take(struct staging *s, uint32_t peer, size_t *ret_len)

@@ -27,9 +27,12 @@ enum staging_result {
 	STAGING_REFUSED,
 };
 
-/** staging_put() - copies one packet to the end of @peer's list */
-enum staging_result staging_put(struct staging *s, uint32_t peer, const uint8_t *packet,
-				size_t len);
+/** staging_put() - copies one packet to the end of @peer's list; @lane: of outbox.h, kept with it */
+enum staging_result staging_put(struct staging *s, uint32_t peer, unsigned int lane,
+				const uint8_t *packet, size_t len);
+
+/** staging_first() - what staging_take() would give.  Return: its length; 0 when there is none. */
+size_t staging_first(const struct staging *s, uint32_t peer, unsigned int *ret_lane);
 
 /**
  * staging_take() - the oldest of @peer's packets, borrowed until the next staging_put()

@@ -10,115 +10,13 @@
 
 #define ECN_MASK 3
 
-/* The plain text of what the outbox holds waits for a session, or is dropped. */
-static void stage_outbox(struct worker *w)
+int path_send(void *worker, uint32_t peer, unsigned int lane, const struct udp_tx *tx)
 {
-	struct outbox *o = &w->outbox;
+	struct worker *w = worker;
 
-	for (size_t i = 0; i < o->n; i++) {
-		enum staging_result r;
-
-		if (o->tx[i].plain_len == 0) {
-			path_drop(w, DROP_WG_NO_SESSION, 1); /* a keepalive without a session */
-			continue;
-		}
-		r = staging_put(w->staging, o->peer, o->tx[i].message + WG_DATA_HEADER_LEN,
-				o->tx[i].plain_len);
-		if (r == STAGING_KEPT)
-			counter_add(&w->counters.waiting, 1);
-		else
-			path_drop(w, DROP_WG_NO_SESSION, 1);
-	}
-}
-
-static void send_outbox(struct worker *w)
-{
-	struct outbox *o = &w->outbox;
-	struct addr from;
-	const struct endpoint *to = wg_tunnel_endpoint(w->tunnel, o->peer, &from);
-	struct udp_tx tx = {
-		.data = o->data,
-		.len = o->used,
-		.segment = o->segment,
-		.to = to,
-		.from = &from,
-		.tos = o->tos,
-	};
-	int r;
-
-	if (!to) {
-		path_drop(w, DROP_WG_NO_ENDPOINT, (uint32_t)o->n);
-		return;
-	}
-	r = udp_send(w->udp, &tx);
-	if (r == -EMSGSIZE)
-		peer_mtu_learn(w->mtu, o->peer, to, udp_path_mtu(to), w->now);
-	if (r < 0)
-		path_drop(w, DROP_WG_SEND, (uint32_t)o->n);
-	else
-		counter_add(&w->counters.out_tunnel, o->n);
-}
-
-void path_flush(struct worker *w)
-{
-	struct outbox *o = &w->outbox;
-	enum verdict v;
-
-	if (o->n == 0) {
-		o->peer = WG_NO_PEER; /* room was made and not used */
-		return;
-	}
-	v = wg_tunnel_seal(w->tunnel, o->peer, o->tx, o->n, o->mtu, w->now);
-	if (v == PASS)
-		send_outbox(w);
-	else if (v == DROP_WG_NO_SESSION)
-		stage_outbox(w);
-	else
-		path_drop(w, v, (uint32_t)o->n);
-	o->peer = WG_NO_PEER;
-	o->n = 0;
-	o->used = 0;
-}
-
-/* Room for the plain text of one more message to @peer: behind the ones that wait, or first. */
-static uint8_t *outbox_room(struct worker *w, uint32_t peer, uint8_t tos)
-{
-	struct outbox *o = &w->outbox;
-	uint32_t longest = wg_message_len(w->table->mtu, w->table->mtu);
-
-	if (o->peer != WG_NO_PEER && (o->peer != peer || o->tos != tos || o->n == OUTBOX_MESSAGES ||
-				      o->used + longest > OUTBOX_BYTES - 64))
-		path_flush(w);
-	o->peer = peer;
-	o->tos = tos;
-	if (o->n == 0)
-		o->mtu = path_mtu(w, peer);
-	return o->data + o->used + WG_DATA_HEADER_LEN;
-}
-
-/* The plain text that was written to outbox_room() becomes a message. */
-static void outbox_add(struct worker *w, uint32_t plain_len)
-{
-	struct outbox *o = &w->outbox;
-	uint32_t len = wg_message_len(plain_len, o->mtu);
-
-	if (o->n > 0 && len > o->segment) {
-		/* Longer than the train's segments: it begins the next one. */
-		uint32_t at = o->used;
-		uint32_t peer = o->peer;
-		uint8_t tos = o->tos;
-
-		path_flush(w);
-		memmove(o->data, o->data + at, WG_DATA_HEADER_LEN + plain_len);
-		o->peer = peer;
-		o->tos = tos;
-	}
-	if (o->n == 0)
-		o->segment = len;
-	o->tx[o->n++] = (struct wg_tx){ .message = o->data + o->used, .plain_len = plain_len };
-	o->used += len;
-	if (len < o->segment)
-		path_flush(w); /* a shorter one ends the train */
+	(void)peer;
+	(void)lane;
+	return udp_send(w->udp, tx);
 }
 
 void path_packet_to_peer(struct worker *w, uint32_t peer, const uint8_t *packet, size_t len)
@@ -127,27 +25,28 @@ void path_packet_to_peer(struct worker *w, uint32_t peer, const uint8_t *packet,
 		path_drop(w, DROP_WG_NO_ENDPOINT, 1);
 		return;
 	}
-	memcpy(outbox_room(w, peer, 0), packet, len);
-	outbox_add(w, (uint32_t)len);
+	memcpy(outbox_room(w->outbox, peer, 0, 0, (uint32_t)len), packet, len);
+	outbox_add(w->outbox, (uint32_t)len);
 }
 
 /* RFC 4787 REQ-13a: what may be fragmented is. */
 static void fragments_to_peer(struct worker *w, uint32_t peer, const struct train *t)
 {
+	uint32_t mtu = path_mtu(w, peer);
 	struct fragments f;
 	struct cut cut;
 	size_t len;
 
 	cut_start(&cut, t);
 	while ((len = cut_next(&cut, w->scratch, sizeof(w->scratch))) > 0) {
-		uint8_t *out = outbox_room(w, peer, t->tos & ECN_MASK);
+		uint8_t *out = outbox_room(w->outbox, peer, 0, t->tos & ECN_MASK, mtu);
 		uint32_t n = 0;
 		size_t part;
 
-		fragments_start(&f, w->scratch, len, path_mtu(w, peer));
+		fragments_start(&f, w->scratch, len, mtu);
 		while ((part = fragments_next(&f, out)) > 0) {
-			outbox_add(w, (uint32_t)part);
-			out = outbox_room(w, peer, t->tos & ECN_MASK);
+			outbox_add(w->outbox, (uint32_t)part);
+			out = outbox_room(w->outbox, peer, 0, t->tos & ECN_MASK, mtu);
 			n++;
 		}
 		counter_add(&w->counters.generated, n - 1); /* one came, n go */
@@ -214,46 +113,9 @@ void path_to_peer(struct worker *w, uint32_t peer, const struct train *t, uint32
 	}
 	cut_start(&cut, t);
 	/* RFC 6040 section 4.1: the inner ECN field is copied to the outer header. */
-	while ((len = cut_next(&cut, outbox_room(w, peer, t->tos & ECN_MASK), mtu)) > 0)
-		outbox_add(w, (uint32_t)len);
-}
-
-static void send_keepalive(struct worker *w, uint32_t peer)
-{
-	path_flush(w);
-	(void)outbox_room(w, peer, 0);
-	counter_add(&w->counters.generated, 1);
-	outbox_add(w, 0);
-	path_flush(w);
-}
-
-static void send_staged(struct worker *w, uint32_t peer)
-{
-	path_flush(w);
-	/* Counted, because what cannot be sealed after all goes back to the end of the list. */
-	for (unsigned int i = 0; i < STAGING_PER_PEER; i++) {
-		uint8_t *room =
-			outbox_room(w, peer, 0); /* first: it may flush, and so keep a packet */
-		size_t len;
-		const uint8_t *packet = staging_take(w->staging, peer, &len);
-
-		if (!packet)
-			break;
-		counter_set(&w->counters.waiting, counter_get(&w->counters.waiting) - 1);
-		memcpy(room, packet, len);
-		outbox_add(w, (uint32_t)len);
-	}
-	path_flush(w);
-}
-
-void path_staged_purge(struct worker *w, uint32_t peer, enum verdict reason)
-{
-	size_t len;
-
-	while (staging_take(w->staging, peer, &len)) {
-		counter_set(&w->counters.waiting, counter_get(&w->counters.waiting) - 1);
-		path_drop(w, reason, 1);
-	}
+	while ((len = cut_next(&cut, outbox_room(w->outbox, peer, 0, t->tos & ECN_MASK, mtu),
+			       mtu)) > 0)
+		outbox_add(w->outbox, (uint32_t)len);
 }
 
 static void tell_endpoint(struct worker *w, unsigned int thread, enum post_kind kind, uint32_t peer)
@@ -282,12 +144,12 @@ void path_tunnel_events(struct worker *w)
 		if (event.kinds & WG_EVENT_HANDSHAKE) {
 			tell_endpoint(w, post_handshake(w->workers), POST_INITIATE, event.peer);
 			if (!wg_tunnel_endpoint(w->tunnel, event.peer, &from))
-				path_staged_purge(w, event.peer, DROP_WG_NO_ENDPOINT);
+				outbox_purge(w->outbox, event.peer, DROP_WG_NO_ENDPOINT);
 		}
 		if (event.kinds & WG_EVENT_READY)
-			send_staged(w, event.peer);
+			outbox_staged(w->outbox, event.peer);
 		if (event.kinds & WG_EVENT_KEEPALIVE)
-			send_keepalive(w, event.peer);
+			outbox_keepalive(w->outbox, event.peer, 0);
 	}
 }
 
@@ -319,8 +181,9 @@ void path_session(struct worker *w, struct post_session *s)
 				path_drop(w, DROP_WG_SEND, 1);
 			else
 				counter_add(&w->counters.out_tunnel, 1);
-		} else if (staging_empty(w->staging, peer)) {
-			send_keepalive(w, peer); /* confirms the key: the paper, 5.4.6 */
+		} else if (!outbox_waits(w->outbox, peer)) {
+			outbox_keepalive(w->outbox, peer,
+					 0); /* confirms the key: the paper, 5.4.6 */
 		}
 	}
 	sodium_memzero(s, sizeof(*s));

@@ -55,7 +55,7 @@ static void add_peer(struct worker *w, const struct table_peer *peer, uint32_t n
 
 static void remove_peer(struct worker *w, uint32_t number)
 {
-	path_staged_purge(w, number, DROP_ROUTE_NO_PEER);
+	outbox_purge(w->outbox, number, DROP_ROUTE_NO_PEER);
 	peer_mtu_forget(w->mtu, number);
 	wg_tunnel_peer_remove(w->tunnel, number);
 	nat_client_remove(w->nat, number);
@@ -111,7 +111,7 @@ static void apply_table(struct worker *w, const struct table *table)
 	const struct table *old = w->table;
 	uint32_t n = old && old->n_slots > table->n_slots ? old->n_slots : table->n_slots;
 
-	path_flush(w);
+	outbox_flush(w->outbox);
 	w->table = table;
 	for (uint32_t i = 0; i < n; i++) {
 		if (owns(w, i))
@@ -239,8 +239,8 @@ static void receive(struct worker *w, const struct post_message *m)
 		path_session(w, (struct post_session *)(void *)m->body);
 		break;
 	case POST_HANDSHAKE_FAILED:
-		path_staged_purge(w, ((struct post_peer *)(void *)m->body)->peer,
-				  DROP_WG_NO_SESSION);
+		outbox_purge(w->outbox, ((struct post_peer *)(void *)m->body)->peer,
+			     DROP_WG_NO_SESSION);
 		break;
 	case POST_ENDPOINT: {
 		const struct post_peer *p = (const void *)m->body;
@@ -321,6 +321,7 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 	unsigned int more = 0;
 
 	w->now = now;
+	outbox_set_time(w->outbox, now);
 	if (ready & WORKER_UDP)
 		more |= path_tunnel_poll(w);
 	if (ready & WORKER_EXTERNAL)
@@ -340,7 +341,7 @@ unsigned int worker_poll(struct worker *w, unsigned int ready, uint64_t now)
 	if (w->loopback && loopback_next_deadline(w->loopback) <= now)
 		loopback_on_deadline(w->loopback, now);
 	path_tunnel_events(w);
-	path_flush(w);
+	outbox_flush(w->outbox);
 	path_tunnel_events(w); /* the flush may have asked for a handshake */
 	watch_leases(w);
 	acknowledge(w);
@@ -366,6 +367,7 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 	struct worker *w = calloc(1, sizeof(*w));
 	uint32_t packet_max =
 		params->table->mtu > STAGED_PACKET_MAX ? params->table->mtu : STAGED_PACKET_MAX;
+	uint32_t inside = params->table->mtu < OUTBOX_PLAIN ? params->table->mtu : OUTBOX_PLAIN;
 	int r;
 
 	if (!w)
@@ -381,14 +383,23 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 	w->dns = params->dns;
 	w->rng = params->rng;
 	w->uplink = *params->uplink;
-	w->outbox.peer = WG_NO_PEER;
 	r = wg_tunnel_new(params->table->peers_max, w->rng, &w->tunnel);
 	if (r >= 0)
 		r = nat_new(params->nat, w->rng, &w->nat);
 	if (r >= 0)
-		r = peer_mtu_new(params->table->peers_max, params->table->mtu, &w->mtu);
+		r = peer_mtu_new(params->table->peers_max, inside, &w->mtu);
 	if (r >= 0)
 		r = staging_new(params->table->peers_max, packet_max, &w->staging);
+	if (r >= 0)
+		r = outbox_new(
+			&(struct outbox_params){
+				.tunnel = w->tunnel,
+				.mtu = w->mtu,
+				.staging = w->staging,
+				.counters = &w->counters,
+				.send = { path_send, w },
+			},
+			&w->outbox);
 	if (r < 0) {
 		worker_free(w);
 		return r;
@@ -409,6 +420,7 @@ struct worker *worker_free(struct worker *w)
 	if (!w)
 		return NULL;
 	free(w->client_mappings);
+	outbox_free(w->outbox);
 	staging_free(w->staging);
 	peer_mtu_free(w->mtu);
 	nat_free(w->nat);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
@@ -15,6 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "io/netlink.h"
 #include "io/vnet.h"
 
 #define BUFFER_SIZE 65600 /* an IPv4 packet of any length, in whole cache lines */
@@ -54,22 +54,6 @@ static int create(struct tun *tun, const char *name)
 	return 0;
 }
 
-/* Sends @nlh and waits for its acknowledgement. */
-static int request(struct mnl_socket *nl, struct nlmsghdr *nlh)
-{
-	uint8_t answer[4096];
-	ssize_t n;
-
-	nlh->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		return -errno;
-	n = mnl_socket_recvfrom(nl, answer, sizeof(answer));
-	if (n < 0)
-		return -errno;
-	return mnl_cb_run(answer, (size_t)n, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0 ? -errno
-											   : 0;
-}
-
 /* Without an address generation mode the kernel would give it a link-local IPv6 address. */
 static int disable_ip6(struct mnl_socket *nl, int ifindex)
 {
@@ -85,7 +69,7 @@ static int disable_ip6(struct mnl_socket *nl, int ifindex)
 	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(nlh, ip6);
 	mnl_attr_nest_end(nlh, spec);
-	return request(nl, nlh);
+	return netlink_request(nl, nlh);
 }
 
 static int set_up(struct mnl_socket *nl, int ifindex, uint32_t mtu)
@@ -99,7 +83,7 @@ static int set_up(struct mnl_socket *nl, int ifindex, uint32_t mtu)
 	m->ifi_flags = IFF_UP;
 	m->ifi_change = IFF_UP;
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	return request(nl, nlh);
+	return netlink_request(nl, nlh);
 }
 
 static int set_address(struct mnl_socket *nl, int ifindex, const struct prefix *address)
@@ -115,7 +99,7 @@ static int set_address(struct mnl_socket *nl, int ifindex, const struct prefix *
 	m->ifa_index = (uint32_t)ifindex;
 	mnl_attr_put(nlh, IFA_LOCAL, 4, address->addr.bytes);
 	mnl_attr_put(nlh, IFA_ADDRESS, 4, address->addr.bytes);
-	return request(nl, nlh);
+	return netlink_request(nl, nlh);
 }
 
 static int configure(const struct tun *tun, const struct prefix *address, uint32_t mtu)
@@ -126,14 +110,11 @@ static int configure(const struct tun *tun, const struct prefix *address, uint32
 
 	if (ifindex == 0)
 		return -ENODEV;
-	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!nl)
-		return -errno;
-	r = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
-	if (r == 0)
-		(void)disable_ip6(nl, ifindex); /* fails where there is no IPv6 at all */
-	if (r == 0)
-		r = set_address(nl, ifindex, address);
+	r = netlink_open(&nl);
+	if (r < 0)
+		return r;
+	(void)disable_ip6(nl, ifindex); /* fails where there is no IPv6 at all */
+	r = set_address(nl, ifindex, address);
 	if (r == 0)
 		r = set_up(nl, ifindex, mtu);
 	mnl_socket_close(nl);

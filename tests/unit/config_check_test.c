@@ -21,8 +21,11 @@ static struct parser parser;
 /* A gateway with nothing to complain about, and @n peers of which the same holds. */
 static void good(size_t n)
 {
-	config =
-		(struct config){ .n_addresses = 1, .listen_port = 1, .peers = peers, .n_peers = n };
+	config = (struct config){ .n_addresses = 1,
+				  .listen_port = 1,
+				  .listen_port_given = true,
+				  .peers = peers,
+				  .n_peers = n };
 	config.private_key[0] = 8;
 	assert_true(prefix_parse("10.66.77.1/24", &config.addresses[0]));
 	messages = (struct config_messages){ .items = NULL };
@@ -30,7 +33,6 @@ static void good(size_t n)
 				  .messages = &messages,
 				  .private_key_line = 1,
 				  .address_lines = { 2 },
-				  .listen_port_given = true,
 				  .peer_lines = peer_lines,
 				  .claims = claims,
 				  .n_claims = n };
@@ -175,6 +177,21 @@ static void the_whole_internet_behind_a_peer_is_a_note(void **state)
 	expect(0, 1, 13);
 	claims[0].prefix.addr.family = ADDR_IP6;
 	expect(0, 0, 0);
+	claims[0].prefix.addr.family = ADDR_IP4;
+	peers[0].stream_port = 443; /* in a client's file it is what is wanted */
+	strcpy(peers[0].stream_host, "h");
+	expect(0, 0, 0);
+}
+
+static void resolvers_for_a_client_are_a_note_in_a_gateways_file(void **state)
+{
+	(void)state;
+	good(2);
+	parser.dns_line = 5;
+	strcpy(peers[0].endpoint_host, "h"); /* a router with a fixed address */
+	expect(0, 1, 5);
+	strcpy(peers[1].endpoint_host, "h");
+	expect(0, 0, 0);
 }
 
 static void only_the_first_ip4_address_decides_what_clients_get(void **state)
@@ -205,6 +222,7 @@ int main(void)
 		cmocka_unit_test(a_missing_key_is_one_complaint_and_not_a_repeated_key),
 		cmocka_unit_test(the_gateway_is_not_its_own_peer_upstream_or_client),
 		cmocka_unit_test(the_whole_internet_behind_a_peer_is_a_note),
+		cmocka_unit_test(resolvers_for_a_client_are_a_note_in_a_gateways_file),
 		cmocka_unit_test(only_the_first_ip4_address_decides_what_clients_get),
 	};
 

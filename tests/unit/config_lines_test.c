@@ -121,9 +121,9 @@ static void a_name_stands_in_a_comment_of_its_own(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct line line = first_line(rows[i].text);
-		char name[CONFIG_HOST_MAX] = "untouched";
+		char name[LINE_VALUE_MAX] = "untouched";
 
-		assert_int_equal(line_peer_name(&line, name), rows[i].name != NULL);
+		assert_int_equal(line_comment_value(&line, "Name", name), rows[i].name != NULL);
 		assert_string_equal(name, rows[i].name ? rows[i].name : "untouched");
 	}
 }
@@ -131,14 +131,14 @@ static void a_name_stands_in_a_comment_of_its_own(void **state)
 static void a_long_name_is_cut_to_what_fits(void **state)
 {
 	char text[1000] = "# Name = ";
-	char name[CONFIG_HOST_MAX];
+	char name[LINE_VALUE_MAX];
 	struct line line;
 
 	(void)state;
 	memset(text + 9, 'x', 900);
 	line = first_line(text);
-	assert_true(line_peer_name(&line, name));
-	assert_int_equal(strlen(name), CONFIG_HOST_MAX - 1);
+	assert_true(line_comment_value(&line, "Name", name));
+	assert_int_equal(strlen(name), LINE_VALUE_MAX - 1);
 }
 
 int main(void)

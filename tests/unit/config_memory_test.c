@@ -33,6 +33,7 @@
 #define KEY "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 
 static const char text[] =
+	"[Stream]\nPort = 443\n"
 	"[Interface]\nPrivateKey = " KEY "\nAddress = 10.0.0.1/24\nPostUp = x\n"
 	"[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nAllowedIPs = 10.0.0.2\n"
 	"[Peer]\nPublicKey = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=\nAllowedIPs = 10.0.0.3\n";

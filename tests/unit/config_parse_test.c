@@ -61,7 +61,8 @@ static void everything_is_understood(void **state)
 		"Quad9\n"
 		"Upstream = tls://[2620:fe::fe]\n"
 		"[Policy]\nIsolateClients = on\nAllow = 192.168.1.7/24\nDeny = 8.8.8.8\n"
-		"[Gateway]\nWorkers = 2\n");
+		"[Gateway]\nWorkers = 2\n"
+		"[Stream]\nPort = 8443\nTls = no\n");
 
 	(void)state;
 	assert_int_equal(c->n_addresses, 3);
@@ -99,6 +100,8 @@ static void everything_is_understood(void **state)
 	assert_int_equal(addr_to_ip4(&c->rules[0].prefix.addr), 0xc0a80100);
 	assert_false(c->rules[1].allow);
 	assert_int_equal(c->workers, 2);
+	assert_int_equal(c->stream_port, 8443);
+	assert_int_equal(c->stream_tls, CONFIG_STREAM_PLAIN);
 	config_free(c);
 }
 
@@ -108,6 +111,8 @@ static void defaults_are_those_of_the_manual(void **state)
 
 	(void)state;
 	assert_int_equal(c->listen_port, 51820);
+	assert_false(c->listen_port_given || config_is_client(c));
+	assert_int_equal(c->stream_port, 0);
 	assert_int_equal(c->mtu, 0);
 	assert_int_equal(c->mappings_per_client, 4096);
 	assert_int_equal(c->mappings_max, 131072);
@@ -152,6 +157,47 @@ static void a_wg_quick_file_is_valid_and_its_own_keys_are_notes(void **state)
 	config_free(c);
 }
 
+static void a_clients_file_is_valid_without_a_word(void **state)
+{
+	struct config *c = parse_valid(
+		"[Interface]\nPrivateKey = " KEY_G "\nAddress = 10.66.77.2/32, fd00::2/128\n"
+		"DNS = 10.66.77.1, lan.example\nDNS = fd00::1, corp\n"
+		"[Peer]\nPublicKey = " KEY_A "\nAllowedIPs = 0.0.0.0/0, ::/0\n"
+		"# Stream = tls://vpn.example.org:443 sha256:" KEY_B "\n"
+		"Endpoint = vpn.example.org:51820\n");
+
+	(void)state;
+	assert_true(config_is_client(c));
+	assert_false(c->listen_port_given);
+	assert_int_equal(c->n_dns_servers, 2);
+	assert_int_equal(addr_to_ip4(&c->dns_servers[0]), 0x0a424d01);
+	assert_int_equal(c->dns_servers[1].family, ADDR_IP6);
+	assert_string_equal(c->dns_search, "lan.example corp");
+	assert_string_equal(c->peers[0].stream_host, "vpn.example.org");
+	assert_int_equal(c->peers[0].stream_port, 443);
+	assert_true(c->peers[0].stream_tls && c->peers[0].stream_pinned);
+	config_free(c);
+}
+
+/* As a name does. */
+static void a_stream_belongs_to_the_section_that_it_touches(void **state)
+{
+	struct config *c = parse_valid(HEAD "# Stream = tcp://192.0.2.7:99\n\n" /* nobody's */
+					    "# Stream = tcp://192.0.2.1:80\n# Name = alice\n"
+					    "[Peer]\nPublicKey = " KEY_A "\n"
+					    "[Peer]\nPublicKey = " KEY_B "\n"
+					    "# Stream = tls://[2001:db8::1]:443\n");
+
+	(void)state;
+	assert_string_equal(c->peers[0].stream_host, "192.0.2.1");
+	assert_string_equal(c->peers[0].name, "alice");
+	assert_false(c->peers[0].stream_tls);
+	assert_string_equal(c->peers[1].stream_host, "2001:db8::1");
+	assert_true(c->peers[1].stream_tls);
+	assert_false(c->peers[1].stream_pinned);
+	config_free(c);
+}
+
 /* One text, and one complaint that must be among its own: line and how it begins. */
 struct complaint {
 	const char *text;
@@ -172,8 +218,10 @@ static void each_mistake_has_its_complaint(void **state)
 		{ HEAD "not a key = 1\n", 5, "a line that begins with no key, want Key = value" },
 		{ HEAD "[Nat]\nAllow = 1\n", 6, "unknown key Allow in [Nat], want one of Mapp" },
 		{ HEAD PEER_A "PublicKey = " KEY_B "\n", 9, "second PublicKey in one section" },
-		{ HEAD PEER_A "# Name = bob\n", 9, "second name of the peer that line 6" },
+		{ HEAD PEER_A "# Name = bob\n", 9, "second name of the peer, line 6" },
 		{ HEAD "# Name = a\n# Name = b\n[Peer]\n", 6, "second name of the peer" },
+		{ HEAD PEER_A "# Stream = tcp://a:1\n\n# Stream = tcp://a:1\n", 11,
+		  "second stream of the peer, line 9" },
 	};
 
 	(void)state;
@@ -334,6 +382,8 @@ int main(void)
 		cmocka_unit_test(everything_is_understood),
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(a_wg_quick_file_is_valid_and_its_own_keys_are_notes),
+		cmocka_unit_test(a_clients_file_is_valid_without_a_word),
+		cmocka_unit_test(a_stream_belongs_to_the_section_that_it_touches),
 		cmocka_unit_test(each_mistake_has_its_complaint),
 		cmocka_unit_test(a_nul_byte_is_named_by_its_line),
 		cmocka_unit_test(all_complaints_are_collected_in_order_of_the_file),

@@ -2,6 +2,7 @@
 /* The table of wrong values, those that compare (check.c) included. */
 #include "config/config.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,6 +147,8 @@ static void values_of_our_own_sections(void **state)
 		{ NET "[Policy]\nAllow = fe80::/10\n", 6, "Allow \"fe80::/10\", want an IPv4" },
 		{ NET "[Policy]\nDeny = all\n", 6, "Deny \"all\", want an IPv4 prefix" },
 		{ NET "[Gateway]\nWorkers = 9\n", 6, "Workers \"9\", want 0..8 threads" },
+		{ NET "[Stream]\nPort = 0\n", 6, "Port \"0\", want 1..65535 a TCP port" },
+		{ NET "[Stream]\nPort = 51820\n", 0, NULL }, /* TCP, while the tunnel's is UDP */
 	};
 
 	(void)state;
@@ -165,12 +168,47 @@ static void what_is_missing_but_not_needed_is_a_note(void **state)
 	CHECK(rows);
 }
 
+#define CLIENT "[Interface]\nPrivateKey=" KEY_G "\n"
+#define THERE  "[Peer]\nPublicKey=" KEY_A "\nEndpoint=h:1\nAllowedIPs=0.0.0.0/0\n"
+
+static void values_of_a_clients_file(void **state)
+{
+	static const struct row rows[] = {
+		{ CLIENT "DNS=9.9.9.9,2620:fe::fe, lan ,~corp_1.example-2\n" THERE, 0, NULL },
+		{ CLIENT "DNS=\n" THERE, 0, NULL },
+		{ CLIENT "DNS=9.9.9.9,,1.1.1.1\n" THERE, 3, "DNS \"\", want addresses of" },
+		{ CLIENT "DNS=tls://9.9.9.9\n" THERE, 3, "DNS \"tls://9.9.9.9\", want addresses" },
+		{ CLIENT "DNS=1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4,1.1.1.5,1.1.1.6,1.1.1.7,1.1.1.8,"
+			 "1.1.1.9\n" THERE,
+		  3, "DNS \"1.1.1.9\" is one too many, want at most 8 resolvers and 255" },
+		/* What a gateway could not have as its own address. */
+		{ CLIENT "Address=10.1.2.0/24\n" THERE, 0, NULL },
+		{ CLIENT "Address=fd00::2/128\n" THERE, 0, NULL },
+		{ CLIENT "Address=127.0.0.1/8\n" THERE, 3, "Address 127.0.0.1/8, want a private" },
+		{ CLIENT "#Stream=udp://h:1\n\n" THERE, 0, NULL }, /* [Interface]'s */
+		{ CLIENT THERE "#Stream=udp://h:1\n", 7,
+		  "the comment's stream \"udp://h:1\" is not used, want tcp://HOST:PORT" },
+	};
+	char text[1000] = CLIENT "DNS = a.example, ";
+	struct config_messages m;
+	struct config *c = NULL;
+
+	(void)state;
+	CHECK(rows);
+	memset(text + strlen(text), 'x', 248); /* with a blank between one more than fits */
+	strcat(text, "\n" THERE);
+	assert_int_equal(config_parse(text, strlen(text), &c, &m), -EINVAL);
+	assert_non_null(strstr(m.items[0].text, "is one too many"));
+	config_messages_done(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_of_interface),
 		cmocka_unit_test(values_of_peer),
 		cmocka_unit_test(values_of_our_own_sections),
+		cmocka_unit_test(values_of_a_clients_file),
 		cmocka_unit_test(what_is_missing_but_not_needed_is_a_note),
 	};
 

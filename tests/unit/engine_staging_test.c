@@ -29,8 +29,8 @@ static void packets_come_out_in_order_and_whole(void **state)
 	(void)state;
 	assert_true(staging_empty(s, 3));
 	assert_null(staging_take(s, 3, &len));
-	assert_int_equal(staging_put(s, 3, (const uint8_t *)"one", 3), STAGING_KEPT);
-	assert_int_equal(staging_put(s, 3, (const uint8_t *)"three", 5), STAGING_KEPT);
+	assert_int_equal(staging_put(s, 3, 0, (const uint8_t *)"one", 3), STAGING_KEPT);
+	assert_int_equal(staging_put(s, 3, 0, (const uint8_t *)"three", 5), STAGING_KEPT);
 	assert_false(staging_empty(s, 3));
 	assert_true(staging_empty(s, 4));
 	assert_memory_equal(staging_take(s, 3, &len), "one", 3);
@@ -41,14 +41,32 @@ static void packets_come_out_in_order_and_whole(void **state)
 	staging_free(s);
 }
 
+static void a_packet_keeps_its_lane(void **state)
+{
+	struct staging *s = fresh();
+	unsigned int lane = 7;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(staging_first(s, 3, &lane), 0);
+	assert_int_equal(staging_put(s, 3, 2, (const uint8_t *)"one", 3), STAGING_KEPT);
+	assert_int_equal(staging_put(s, 3, 1, (const uint8_t *)"three", 5), STAGING_KEPT);
+	assert_int_equal(staging_first(s, 3, &lane), 3);
+	assert_int_equal(lane, 2);
+	staging_take(s, 3, &len);
+	assert_int_equal(staging_first(s, 3, &lane), 5);
+	assert_int_equal(lane, 1);
+	staging_free(s);
+}
+
 static void a_packet_that_is_too_long_is_refused(void **state)
 {
 	struct staging *s = fresh();
 	uint8_t packet[PACKET_MAX + 1] = { 0 };
 
 	(void)state;
-	assert_int_equal(staging_put(s, 0, packet, PACKET_MAX), STAGING_KEPT);
-	assert_int_equal(staging_put(s, 0, packet, PACKET_MAX + 1), STAGING_REFUSED);
+	assert_int_equal(staging_put(s, 0, 0, packet, PACKET_MAX), STAGING_KEPT);
+	assert_int_equal(staging_put(s, 0, 0, packet, PACKET_MAX + 1), STAGING_REFUSED);
 	staging_free(s);
 }
 
@@ -60,17 +78,17 @@ static void the_oldest_of_a_peer_makes_room_and_the_newest_of_a_worker_is_refuse
 
 	(void)state;
 	for (uint8_t i = 0; i <= STAGING_PER_PEER; i++)
-		assert_int_equal(staging_put(s, 0, &i, 1),
+		assert_int_equal(staging_put(s, 0, 0, &i, 1),
 				 i < STAGING_PER_PEER ? STAGING_KEPT : STAGING_KEPT_OLDEST_LOST);
 	assert_int_equal(*staging_take(s, 0, &len), 1);
 	for (uint32_t i = 0; i < STAGING_PACKETS; i++)
-		kept += staging_put(s, 1 + i % (PEERS - 1), (const uint8_t *)"x", 1) ==
+		kept += staging_put(s, 1 + i % (PEERS - 1), 0, (const uint8_t *)"x", 1) ==
 			STAGING_KEPT;
 	assert_int_equal(kept, STAGING_PACKETS - (STAGING_PER_PEER - 1));
 	/* The pool is empty for a peer below its own limit, until one goes. */
-	assert_int_equal(staging_put(s, 0, (const uint8_t *)"y", 1), STAGING_REFUSED);
+	assert_int_equal(staging_put(s, 0, 0, (const uint8_t *)"y", 1), STAGING_REFUSED);
 	assert_non_null(staging_take(s, 0, &len));
-	assert_int_equal(staging_put(s, 0, (const uint8_t *)"y", 1), STAGING_KEPT);
+	assert_int_equal(staging_put(s, 0, 0, (const uint8_t *)"y", 1), STAGING_KEPT);
 	staging_free(s);
 }
 
@@ -111,7 +129,7 @@ static void random_traffic_is_kept_as_arrays_would_keep_it(void **state)
 		size_t len;
 
 		if (rng_below(&rng, 100) < (i / 20000 % 2 ? 30u : 70u)) {
-			assert_int_equal(staging_put(s, peer, &packet, 1),
+			assert_int_equal(staging_put(s, peer, 0, &packet, 1),
 					 model_put(&m, peer, packet));
 			continue;
 		}
@@ -130,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_come_out_in_order_and_whole),
+		cmocka_unit_test(a_packet_keeps_its_lane),
 		cmocka_unit_test(a_packet_that_is_too_long_is_refused),
 		cmocka_unit_test(
 			the_oldest_of_a_peer_makes_room_and_the_newest_of_a_worker_is_refused),
