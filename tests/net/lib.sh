@@ -458,7 +458,8 @@ a_gateway_and_connect() {
 	gateway_init || { failed "culvert init makes a configuration" && finish; }
 	gateway_peer alice
 	gateway_start
-	connect alice "$@" && wait_for 5 on alice ping -c 1 -W 1 10.66.77.1 || {
+	connect alice "$@"
+	wait_for 5 on alice ping -c 1 -W 1 10.66.77.1 || {
 		failed "our own client reaches 10.66.77.1"
 		sed 's/^/# /' "$T/connect-alice.log"
 		finish
