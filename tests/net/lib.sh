@@ -151,7 +151,7 @@ finish() {
 		tail -n 30 "$T/gateway.log" | sed 's/^/#   /'
 	fi
 	for log in "$T"/connect-*.log; do
-		[ "$failures" != 0 ] && [ -s "$log" ] || continue
+		if [ "$failures" = 0 ] || [ ! -s "$log" ]; then continue; fi
 		echo "# the client's log, ${log##*/}:"
 		tail -n 30 "$log" | sed 's/^/#   /'
 	done
