@@ -64,6 +64,22 @@ static void without_a_way_the_host_is_told(void **state)
 	assert_int_equal(packet[21], 1);
 	assert_true(net_tun_take(pair.bob.tun, packet) > 0);
 	assert_int_equal(packet[20], 3);
+	say(&pair.bob, BOB, ALICE, true, 1, 100);
+	pair_run(&pair, NS_PER_MS);
+	assert_true(net_tun_take(pair.bob.tun, packet) > 0);
+	assert_int_equal(packet[6], IPPROTO_NUM_ICMP6);
+	assert_int_equal(packet[40], 1);
+	assert_int_equal(packet[41], 3);
+}
+
+static void the_host_is_not_flooded_with_errors(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		say(&pair.alice, ALICE, 0x08080808, false, 1, 100);
+	pair_run(&pair, NS_PER_MS);
+	assert_int_equal(heard(&pair.alice), 100);
+	assert_int_equal(drops_of(&pair.alice, DROP_ROUTE_NO_PEER), 300);
 }
 
 static void a_narrow_path_is_told_to_the_host(void **state)
@@ -85,6 +101,11 @@ static void a_narrow_path_is_told_to_the_host(void **state)
 	assert_int_equal(packet[21], 4);
 	assert_int_equal(load_be16(packet + 26), 1280 - 60);
 	assert_int_equal(status_of(&pair.alice).mtu, 1280 - 60);
+	say(&pair.alice, ALICE, BOB, true, 1, 1300);
+	pair_run(&pair, NS_PER_S);
+	assert_true(net_tun_take(pair.alice.tun, packet) > 0);
+	assert_int_equal(packet[40], 2);
+	assert_int_equal(load_be32(packet + 44), 1280);
 	/* Another network is another path. */
 	net.path_mtu = 0;
 	device_network_changed(pair.alice.device, net.now, wall_now());
@@ -415,6 +436,7 @@ int main(void)
 		TEST(a_packet_makes_a_session_and_arrives),
 		TEST(both_families_pass_and_only_from_allowed_sources),
 		TEST(without_a_way_the_host_is_told),
+		TEST(the_host_is_not_flooded_with_errors),
 		TEST(a_narrow_path_is_told_to_the_host),
 		TEST(what_may_be_fragmented_is),
 		TEST(large_adapters_carry_large_packets),
