@@ -396,6 +396,19 @@ static void streams_that_die_silently_are_replaced(void **state)
 	assert_in_range(s, 0, 10);
 }
 
+static void after_a_pause_traffic_by_stream_goes_on_at_once(void **state)
+{
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	for (int i = 0; i < 20; i++) {
+		pair_run(&pair, 61 * NS_PER_S * (uint64_t)i);
+		assert_true(reaches_bob(&pair, 500 * NS_PER_MS));
+	}
+	assert_int_equal(net.connects, STREAM_LANES);
+}
+
 static void a_network_change_tries_udp_first_again(void **state)
 {
 	(void)state;
@@ -455,6 +468,7 @@ int main(void)
 		TEST(where_nothing_is_answered_both_ways_are_tried_calmly),
 		TEST(streams_that_break_are_opened_again),
 		TEST(streams_that_die_silently_are_replaced),
+		TEST(after_a_pause_traffic_by_stream_goes_on_at_once),
 		TEST(a_network_change_tries_udp_first_again),
 		TEST(a_peer_without_udp_endpoint_is_reached_by_streams_alone),
 	};
