@@ -31,7 +31,7 @@ static int setup(void **state)
 	sent_last[0] = sent_last[1] = 0;
 	least_gap = NEVER;
 	fallback_init(&f);
-	fallback_configured(\& f, true, true, now);
+	fallback_configured(&f, true, true, now);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ static void udp_that_answers_is_all(void **state)
 static void without_a_stream_the_protocol_alone_rules(void **state)
 {
 	(void)state;
-	fallback_configured(\& f, true, false, now);
+	fallback_configured(&f, true, false, now);
 	ask();
 	run(60 * NS_PER_S);
 	assert_false(fallback_wants_streams(&f));
@@ -252,7 +252,7 @@ static void a_peer_without_udp_is_called_once_a_stream_is_open(void **state)
 {
 	(void)state;
 	fallback_init(&f);
-	fallback_configured(\& f, false, true, now);
+	fallback_configured(&f, false, true, now);
 	assert_true(fallback_wants_streams(&f));
 	assert_int_equal(fallback_next(&f), FALLBACK_STREAM);
 	fallback_call(&f, now);
@@ -297,9 +297,9 @@ static void a_way_that_is_gone_is_left(void **state)
 	ask();
 	run(8 * NS_PER_S);
 	assert_int_equal(f.way, FALLBACK_STREAM);
-	fallback_configured(\& f, true, false, now);
+	fallback_configured(&f, true, false, now);
 	assert_int_equal(f.way, FALLBACK_UDP);
-	fallback_configured(\& f, false, true, now);
+	fallback_configured(&f, false, true, now);
 	assert_int_equal(f.way, FALLBACK_STREAM);
 }
 
