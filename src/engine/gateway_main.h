@@ -22,6 +22,7 @@
 #include "engine/post.h"
 #include "engine/roster.h"
 #include "engine/stream_server.h"
+#include "engine/twins.h"
 #include "engine/worker.h"
 #include "io/control.h"
 #include "io/external.h"
@@ -42,6 +43,7 @@ struct peer_view {
 	uint64_t rx_rate; /* bytes per second */
 	uint64_t tx_rate;
 	uint64_t heard; /* ns; when a worker last told its endpoint, 0: never */
+	struct twins twins;
 };
 
 struct gateway {

@@ -371,6 +371,7 @@ void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64
 	const struct table *t = roster_table(g->roster);
 	struct peer_view *view = &g->views[where->peer];
 	char text[ENDPOINT_TEXT_MAX];
+	char before[ENDPOINT_TEXT_MAX];
 	char key[CONFIG_KEY_TEXT_MAX];
 
 	if (where->peer >= t->n_slots || !t->peers[where->peer].used)
@@ -381,6 +382,12 @@ void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64
 		log_notice("peer %s is at %s%s", peer_label(&t->peers[where->peer], key),
 			   endpoint_format(&where->to, text), where->to.stream ? " (stream)" : "");
 	view->heard = now;
+	if (twins_heard(&view->twins, &where->to, now))
+		log_warning("peer %s is heard from %s and %s in turns, as if two devices had its "
+			    "file: give each one of its own, by `culvert peer add`",
+			    peer_label(&t->peers[where->peer], key),
+			    endpoint_format(&view->twins.before, before),
+			    endpoint_format(&view->twins.here, text));
 }
 
 void gateway_state_load(struct gateway *g)
