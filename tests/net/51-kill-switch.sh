@@ -6,6 +6,7 @@
 # container behind alice.
 #
 #   bob: eth0 10.9.0.2 --- cont 10.9.0.1 :alice: eth0 203.0.113.2 --- 203.0.113.1 access: gateway
+# shellcheck disable=SC2086 # $PLAN is words
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 DRIVER=${CULVERT%/*}/tests/guardian_driver
@@ -25,7 +26,6 @@ host_state alice >"$T/before"
 
 PLAN='endpoint udp 203.0.113.1 51820 endpoint udp 2001:db8:a::1 51820 exclude 203.0.113.192/28
 	dns 10.66.77.1 route-all kill-switch'
-# shellcheck disable=SC2086 # words
 client_starts() {
 	spawn client alice "$DRIVER" home $PLAN "$@"
 	wait_for 5 client_ready 1
@@ -108,7 +108,6 @@ phase "while it runs"
 despawn client
 phase "after SIGTERM"
 on alice mount -o remount,bind,ro /etc
-# shellcheck disable=SC2086 # words
 check "a client whose start fails leaves it as it stood" complains 'Read-only file system' \
 	home $PLAN new block adapter apply
 on alice mount -o remount,bind,rw /etc
@@ -121,11 +120,9 @@ check "as before" diff "$T/before" "$T/after"
 
 # --- a start that never was ----------------------------------------------------------------
 on alice mount -o remount,bind,ro /etc
-# shellcheck disable=SC2086 # words
 check "a first start that fails" complains 'Read-only file system' home $PLAN new block adapter apply
 on alice mount -o remount,bind,rw /etc
 check_not "takes its kill switch along" stands
-# shellcheck disable=SC2086 # words
 check "one that is given up" on alice "$DRIVER" home $PLAN new block unblock free
 check_not "as well" stands
 host_state alice >"$T/after"
