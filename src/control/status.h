@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * status.h - what the gateway says of itself: one struct, its JSON, its page for a person
+ * status.h - what a gateway or a client says of itself: one struct, its JSON, its page for a person
  *
  * The engine fills the struct, status_json() writes the only wire format, and
  * `culvert status` renders either that text or a page made from it.  Pure.
@@ -30,6 +30,19 @@ struct status_peer {
 	uint64_t tx_rate;
 	uint32_t mappings; /* NAT mappings; not filled yet when UINT32_MAX */
 	bool runtime;      /* added by `wg set`, not in the file */
+	/* a client's alone */
+	const char *transport; /* "UDP" or "TCP"; NULL: a gateway's peer */
+	uint32_t mtu;          /* bytes, inside, that the path carries now */
+	unsigned int streams;  /* TCP connections open */
+};
+
+/* What a client has and a gateway has not. */
+struct status_client {
+	const struct prefix *addresses; /* borrowed */
+	size_t n_addresses;
+	bool route_all;
+	bool kill_switch;
+	char trouble[512]; /* one sentence with the cure; empty: all is well */
 };
 
 struct status_nat {
@@ -49,6 +62,7 @@ struct status_upstream {
 };
 
 struct status {
+	const struct status_client *client; /* borrowed; NULL: a gateway */
 	char version[32];
 	long pid;
 	uint64_t uptime; /* ns */
@@ -93,5 +107,8 @@ char *status_json(const struct status *status);
  * Return: malloc'd text, or NULL if @json is not such JSON.
  */
 char *status_page(const char *json, unsigned int columns);
+
+/** status_client_adapter() - whether @json is a client's, and its adapter's name */
+bool status_client_adapter(const char *json, char ret[static IFNAMSIZ]);
 
 #endif

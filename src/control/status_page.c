@@ -190,6 +190,33 @@ static void print_header(struct page *p, const json_t *root)
 	}
 }
 
+/* What a client does to its host, and what is wrong. */
+static void print_client(struct page *p, const json_t *root)
+{
+	char text[256];
+	char trouble[512];
+	const char *t = json_string_value(json_object_get(root, "trouble"));
+	size_t n = 0;
+
+	line(p, "culvert %s, client, up %s, pid %" PRIu64, string(root, "version", text),
+	     duration_text(seconds(root, "uptime"), trouble), number(root, "pid"));
+	if (*string(root, "public_key", text))
+		line(p, "  public key %s, UDP port %" PRIu64, text, number(root, "listen_port"));
+	if (*string(root, "adapter", text)) {
+		char address[256];
+
+		string(root, "address", address);
+		line(p, "  adapter %s%s%s, %s%s", text, *address ? ", address " : "", address,
+		     truth(root, "route_all") ? "all traffic" : "its own networks only",
+		     truth(root, "kill_switch") ? ", kill switch" : "");
+	}
+	for (; t && t[n] != '\0' && n < sizeof(trouble) - 1; n++)
+		trouble[n] = t[n] >= ' ' && t[n] <= '~' ? t[n] : '?';
+	trouble[n] = '\0';
+	if (n > 0)
+		line(p, "  %s", trouble);
+}
+
 /* -- peers ------------------------------------------------------------------------------------ */
 
 enum {
@@ -201,6 +228,7 @@ enum {
 	PEER_RX,
 	PEER_TX,
 	PEER_MAPPINGS,
+	PEER_MTU,
 	N_PEER_COLUMNS,
 };
 
@@ -213,6 +241,7 @@ static const struct table_column peer_columns[N_PEER_COLUMNS] = {
 	[PEER_RX] = { "FROM", true, 2 },
 	[PEER_TX] = { "TO", true, 3 },
 	[PEER_MAPPINGS] = { "MAPPINGS", true, 1 },
+	[PEER_MTU] = { "MTU", true, 1 },
 };
 
 static void peer_row(struct table *t, const json_t *peer)
@@ -232,13 +261,20 @@ static void peer_row(struct table *t, const json_t *peer)
 			   duration_text(seconds(peer, "handshake_age"), unit));
 	else
 		table_cell(t, PEER_HANDSHAKE, "never");
-	table_cell(t, PEER_ENDPOINT, "%s", string(peer, "endpoint", text));
+	if (*string(peer, "endpoint", text)) {
+		char transport[256];
+
+		string(peer, "transport", transport);
+		table_cell(t, PEER_ENDPOINT, "%s%s%s", text, *transport ? " " : "", transport);
+	}
 	table_cell(t, PEER_RX_RATE, "%s", rate_text(number(peer, "rx_rate"), unit));
 	table_cell(t, PEER_TX_RATE, "%s", rate_text(number(peer, "tx_rate"), unit));
 	table_cell(t, PEER_RX, "%s", bytes_text(number(peer, "rx_bytes"), unit));
 	table_cell(t, PEER_TX, "%s", bytes_text(number(peer, "tx_bytes"), unit));
 	if (has(peer, "mappings"))
 		table_cell(t, PEER_MAPPINGS, "%s", count_text(number(peer, "mappings"), text));
+	if (has(peer, "mtu"))
+		table_cell(t, PEER_MTU, "%" PRIu64, number(peer, "mtu"));
 }
 
 static void print_peers(struct page *p, const json_t *peers)
@@ -412,7 +448,12 @@ static void print_drops(struct page *p, const json_t *root)
 
 static void print_all(struct page *p, const json_t *root)
 {
-	print_header(p, root);
+	char role[256];
+
+	if (strcmp(string(root, "role", role), "client") == 0)
+		print_client(p, root);
+	else
+		print_header(p, root);
 	if (json_is_array(json_object_get(root, "peers")))
 		print_peers(p, json_object_get(root, "peers"));
 	if (json_is_object(json_object_get(root, "external")))

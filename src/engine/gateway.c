@@ -101,6 +101,10 @@ static void serve_control(struct gateway *g, uint64_t now)
 		case CONTROL_RELOAD:
 			answer = reload_on_request(g);
 			break;
+		case CONTROL_STOP:
+			answer = strdup("error: this is a gateway: end it with SIGTERM, or "
+					"`systemctl stop culvert`\n");
+			break;
 		}
 		control_server_answer(g->control, call.id, answer, answer ? strlen(answer) : 0,
 				      now);

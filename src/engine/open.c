@@ -302,7 +302,7 @@ int gateway_open_path(struct gateway *g)
 /* Everything privileged is open; threads that start from here on inherit what is left. */
 int gateway_enter_sandbox(struct gateway *g)
 {
-	struct sandbox_params params = { .net_admin = g->tun != NULL };
+	struct sandbox_params params = { .net_raw = true, .net_admin = g->tun != NULL };
 	int r = sandbox_enter(&params);
 
 	if (r == -EINVAL || r == -ENOSYS) {
