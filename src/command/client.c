@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "crypto/x25519.h"
+#include "io/stream.h"
 
 #define MTU_DEFAULT 1420 /* 1500 less 80: IPv6, UDP and WireGuard's header and tag */
 #define QUIET       2    /* modules around the code; readers are content with half the standard's */
@@ -48,8 +49,28 @@ static void print_key(FILE *f, const char *name, const uint8_t key[static CONFIG
 	explicit_bzero(text, sizeof(text));
 }
 
-static void print_gateway(FILE *f, const struct config *config, const struct config_peer *peer,
-			  const char *detected)
+/* How clients reach the gateway by TCP, at the same host.  Return: 0 or -errno. */
+static int print_stream(FILE *f, const struct config *config, const char *host)
+{
+	struct config_peer gateway = { .stream_port = config->stream_port };
+	char text[CONFIG_STREAM_TEXT_MAX];
+	int r = 0;
+
+	if (!config->stream_port || !host[0])
+		return 0;
+	strcpy(gateway.stream_host, host);
+	gateway.stream_tls = config->stream_tls != CONFIG_STREAM_PLAIN;
+	gateway.stream_pinned = config->stream_tls == CONFIG_STREAM_SELF_SIGNED;
+	if (gateway.stream_pinned)
+		r = stream_pin(config->private_key, gateway.stream_pin);
+	if (r == 0)
+		fprintf(f, "# Stream = %s\n", config_stream_format(&gateway, text));
+	return r;
+}
+
+/* Return: 0 or -errno. */
+static int print_gateway(FILE *f, const struct config *config, const struct config_peer *peer,
+			 const char *detected)
 {
 	static const uint8_t none[CONFIG_KEY_LEN];
 	uint8_t public_key[CONFIG_KEY_LEN];
@@ -72,6 +93,7 @@ static void print_gateway(FILE *f, const struct config *config, const struct con
 		      f);
 	else
 		fprintf(f, "Endpoint = %s%s%s:%u\n", ip6 ? "[" : "", host, ip6 ? "]" : "", port);
+	return print_stream(f, config, host);
 }
 
 char *client_text(const struct config *config, const struct config_peer *peer,
@@ -95,8 +117,7 @@ char *client_text(const struct config *config, const struct config_peer *peer,
 	if (config->dns && gateway.addr.family == ADDR_IP4)
 		fprintf(f, "DNS = %s\n", addr_format(&gateway.addr, text));
 	fprintf(f, "MTU = %u\n", config->mtu ? config->mtu : MTU_DEFAULT);
-	print_gateway(f, config, peer, host);
-	failed = ferror(f) != 0;
+	failed = print_gateway(f, config, peer, host) < 0 || ferror(f) != 0;
 	if (fclose(f) == 0 && !failed)
 		return out;
 	free(out);

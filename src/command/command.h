@@ -28,6 +28,7 @@ int command_check(int argc, char **argv);
 int command_connect(int argc, char **argv);
 int command_device(int argc, char **argv);
 int command_disconnect(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_gateway(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_peer(int argc, char **argv);

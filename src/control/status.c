@@ -135,6 +135,16 @@ static json_t *external_node(const struct status *s, bool *failed)
 	return o.json;
 }
 
+static json_t *stream_node(const struct status *s, bool *failed)
+{
+	struct object o = object_new(failed);
+
+	put_number(&o, "port", s->stream_port);
+	put_text(&o, "tls", s->stream_tls);
+	put_number(&o, "connections", s->stream_connections);
+	return o.json;
+}
+
 static json_t *nat_node(const struct status *s, bool *failed)
 {
 	static const char *const protocols[] = { "tcp", "udp", "icmp" };
@@ -195,8 +205,10 @@ static json_t *peer_node(const struct status_peer *peer, bool *failed)
 
 	put_text(&o, "name", peer->name);
 	put_key(&o, "public_key", peer->public_key);
-	if (peer->endpoint.addr.family != ADDR_NONE)
+	if (peer->endpoint.addr.family != ADDR_NONE) {
 		put_text(&o, "endpoint", endpoint_format(&peer->endpoint, text));
+		put_text(&o, "transport", peer->endpoint.stream ? "stream" : "udp");
+	}
 	for (size_t i = 0; i < peer->n_allowed; i++) {
 		char prefix[PREFIX_TEXT_MAX];
 
@@ -212,8 +224,7 @@ static json_t *peer_node(const struct status_peer *peer, bool *failed)
 	if (peer->mappings != UINT32_MAX)
 		put_number(&o, "mappings", peer->mappings);
 	put_bool(&o, "runtime", peer->runtime);
-	if (peer->transport) {
-		put_text(&o, "transport", peer->transport);
+	if (peer->mtu != 0) {
 		put_number(&o, "mtu", peer->mtu);
 		put_number(&o, "streams", peer->streams);
 	}
@@ -232,6 +243,8 @@ char *status_json(const struct status *s)
 	if (s->client) {
 		put_client(&o, s->client);
 	} else {
+		if (s->stream_port != 0)
+			put(&o, "stream", stream_node(s, &failed));
 		put(&o, "external", external_node(s, &failed));
 		put(&o, "nat", nat_node(s, &failed));
 	}

@@ -20,7 +20,7 @@
 struct status_peer {
 	char name[64];
 	uint8_t public_key[32];
-	struct endpoint endpoint; /* family ADDR_NONE while unknown */
+	struct endpoint endpoint; /* family ADDR_NONE while unknown; .stream tells the transport */
 	struct prefix *allowed;   /* borrowed */
 	size_t n_allowed;
 	uint64_t handshake_age; /* ns; UINT64_MAX: never */
@@ -31,9 +31,8 @@ struct status_peer {
 	uint32_t mappings; /* NAT mappings; not filled yet when UINT32_MAX */
 	bool runtime;      /* added by `wg set`, not in the file */
 	/* a client's alone */
-	const char *transport; /* "UDP" or "TCP"; NULL: a gateway's peer */
-	uint32_t mtu;          /* bytes, inside, that the path carries now */
-	unsigned int streams;  /* TCP connections open */
+	uint32_t mtu;         /* bytes, inside, that the path carries now; 0: a gateway's peer */
+	unsigned int streams; /* TCP connections open */
 };
 
 /* What a client has and a gateway has not. */
@@ -72,6 +71,10 @@ struct status {
 	uint16_t listen_port;
 	struct prefix address;  /* 10.66.77.1/24 */
 	char adapter[IFNAMSIZ]; /* empty: none */
+	/* streams */
+	uint16_t stream_port; /* TCP; 0: none */
+	const char *stream_tls;
+	uint32_t stream_connections; /* now */
 	/* external interface */
 	char interface[IFNAMSIZ];
 	bool interface_up;

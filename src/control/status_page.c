@@ -181,6 +181,13 @@ static void print_header(struct page *p, const json_t *root)
 		line(p, "  %s", text);
 	if (*string(root, "public_key", text))
 		line(p, "  public key %s, UDP port %" PRIu64, text, number(root, "listen_port"));
+	if (has(root, "stream")) {
+		const json_t *stream = json_object_get(root, "stream");
+		uint64_t n = number(stream, "connections");
+
+		line(p, "  streams on TCP port %" PRIu64 ", %s, %" PRIu64 " connection%s",
+		     number(stream, "port"), string(stream, "tls", text), n, n == 1 ? "" : "s");
+	}
 	if (*string(root, "address", text)) {
 		char adapter[256];
 
@@ -249,6 +256,7 @@ static void peer_row(struct table *t, const json_t *peer)
 	char text[256];
 	char unit[UNIT_TEXT_MAX];
 	int width = 40;
+	bool is_stream;
 
 	/* A nameless peer goes by as much of its key as `culvert peer list` shows. */
 	if (!*string(peer, "name", text)) {
@@ -261,12 +269,9 @@ static void peer_row(struct table *t, const json_t *peer)
 			   duration_text(seconds(peer, "handshake_age"), unit));
 	else
 		table_cell(t, PEER_HANDSHAKE, "never");
-	if (*string(peer, "endpoint", text)) {
-		char transport[256];
-
-		string(peer, "transport", transport);
-		table_cell(t, PEER_ENDPOINT, "%s%s%s", text, *transport ? " " : "", transport);
-	}
+	is_stream = strcmp(string(peer, "transport", text), "stream") == 0;
+	table_cell(t, PEER_ENDPOINT, "%s%s", string(peer, "endpoint", text),
+		   is_stream ? " (stream)" : "");
 	table_cell(t, PEER_RX_RATE, "%s", rate_text(number(peer, "rx_rate"), unit));
 	table_cell(t, PEER_TX_RATE, "%s", rate_text(number(peer, "tx_rate"), unit));
 	table_cell(t, PEER_RX, "%s", bytes_text(number(peer, "rx_bytes"), unit));

@@ -168,7 +168,6 @@ static void fill_peer(const struct client *c, const struct device_peer_status *f
 	to->rx_rate = rate.rx;
 	to->tx_rate = rate.tx;
 	to->mappings = UINT32_MAX;
-	to->transport = from->endpoint.stream ? "TCP" : "UDP";
 	to->mtu = from->mtu;
 	to->streams = from->streams;
 	to->runtime = true;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "engine/guardian_plan.h"
 #include "io/file.h"
 #include "io/host_dns.h"
@@ -194,6 +195,21 @@ static int route(struct guardian_host *h, const struct guardian_plan *plan, char
 			r = route_family(h, plan, families[i], ifindex, complaint);
 	}
 	return r;
+}
+
+/*
+ * We don't change it: it is the administrator's.  An ARP request is checked by the address alone, and
+ * the way back to that is the adapter.
+ */
+static void warn_of_strictness(void)
+{
+	char name[IFNAMSIZ];
+
+	if (route_strict(name))
+		log_warning("%s checks reverse paths strictly, so this host does not answer its "
+			    "router's ARP while all goes through the tunnel, which may stall: "
+			    "sysctl -w net.ipv4.conf.%s.rp_filter=2",
+			    name, name);
 }
 
 /* @ret_changed: how many rules and routes there were; what is said is about the first failure. */
@@ -411,6 +427,8 @@ int guardian_host_apply(struct guardian_host *h, const struct guardian_plan *pla
 		r = route(h, plan, complaint);
 	if (r == 0 && plan->route_all)
 		r = set_names(h, plan, complaint);
+	if (r == 0 && plan->route_all)
+		warn_of_strictness();
 	if (r < 0) {
 		(void)guardian_host_undo(h, said);
 		(void)guardian_host_unblock(h, said);

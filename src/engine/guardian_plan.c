@@ -123,7 +123,8 @@ size_t guardian_plan_rules(const struct guardian_plan *plan, uint8_t family,
 	n *= 2;
 	ret[n++] =
 		(struct route_rule){ .priority = GUARDIAN_RULES_AT + 2, .table = GUARDIAN_TABLE };
-	ret[n++] = (struct route_rule){ .priority = GUARDIAN_RULES_AT + 3 };
+	if (family == ADDR_IP6)
+		ret[n++] = (struct route_rule){ .priority = GUARDIAN_RULES_AT + 3 };
 	return n;
 }
 

@@ -9,20 +9,23 @@
  *				destinations (IPv6): as if there were no tunnel
  *	 + 1			the same again: unreachable.  Without it the tunnel's own packets would
  *				go into the tunnel while the host has no other route.
- *	 + 2			everything else: by GUARDIAN_TABLE, whose default route is the adapter
- *	 + 3			everything else: unreachable.  So nothing leaves in the moment between
- *				the adapter's death and the undoing, nor by IPv6 where the adapter has
- *				none.  A rule does it and not a route of that kind, for IPv6 sockets
- *				that are bound to a device pass such a route over.
+ *	 + 2			everything else: by GUARDIAN_TABLE, whose default route is the adapter,
+ *				and for IPv4, where there is no adapter any more, unreachable
+ *	 + 3			IPv6 alone: everything else is unreachable
+ *
+ * The last is for the moment between the adapter's death and the undoing, and for an adapter
+ * without IPv6.  In IPv6 it must be a rule: a socket that is bound to a device passes unreachable
+ * routes over.  In IPv4 it must be a route: a rule would make the kernel refuse every new
+ * gateway, and with it every change of network (see route_set_default()).
  *
  * More specific routes of the host don't come first: a DHCP server on a strange network could
  * hand out routes that lead around the tunnel (CVE-2024-3661).  Hence the local network is
  * reached through the tunnel as well, unless it is excluded.  The host's own addresses stay its own
  * (table local has priority 0).
  *
- * An IPv4 socket that is bound to another device (SO_BINDTODEVICE) is given to that device's link
- * by the kernel even when routing refuses: it asks for the destination by ARP there.  No router
- * forwards it, but the kill switch alone stops it.
+ * What routing can't hold: an IPv4 socket that is bound to another device (SO_BINDTODEVICE) is
+ * given to that device's link when routing refuses; the kernel asks for the destination by ARP
+ * there.  So no router forwards it, but hosts on that link are reached.  The kill switch stops it.
  */
 #ifndef CULVERT_ENGINE_GUARDIAN_PLAN_H
 #define CULVERT_ENGINE_GUARDIAN_PLAN_H

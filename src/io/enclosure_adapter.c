@@ -12,6 +12,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/link.h"
 #include "io/netlink.h"
+#include "io/route.h"
 
 #define ENGINES_END  "engine0" /* in a namespace where it is alone with lo */
-#define SOCKET_QUEUE (2 << 20) /* bytes: some 25 of the largest trains */
+#define CARRIER_WAIT 1000      /* ms; usually it is one or none */
 
 bool enclosure_has_ip6(const struct enclosure_params *params)
 {
@@ -39,74 +42,6 @@ static bool has_ip4(const struct enclosure_params *params)
 		if (params->addresses[i].addr.family == ADDR_IP4)
 			return true;
 	return false;
-}
-
-/* --- what is asked of the kernel -------------------------------------------------------- */
-
-static int add_default_route(struct mnl_socket *nl, uint32_t ifindex, uint8_t family)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct rtmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWROUTE;
-	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	m->rtm_family = family;
-	m->rtm_table = RT_TABLE_MAIN;
-	m->rtm_protocol = RTPROT_STATIC;
-	m->rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	m->rtm_type = RTN_UNICAST;
-	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
-	return netlink_request(nl, nlh);
-}
-
-static int set_flags(struct mnl_socket *nl, uint32_t ifindex, unsigned int flags)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = (int)ifindex;
-	m->ifi_flags = flags;
-	m->ifi_change = flags;
-	return netlink_request(nl, nlh);
-}
-
-/* No link-local address, so that neither end speaks unasked. */
-static int keep_quiet(struct mnl_socket *nl, uint32_t ifindex)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-	struct nlattr *spec, *ip6;
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = (int)ifindex;
-	spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
-	ip6 = mnl_attr_nest_start(nlh, AF_INET6);
-	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(nlh, ip6);
-	mnl_attr_nest_end(nlh, spec);
-	return netlink_request(nl, nlh);
-}
-
-static int add_address(struct mnl_socket *nl, uint32_t ifindex, const struct prefix *address)
-{
-	bool ip4 = address->addr.family == ADDR_IP4;
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWADDR;
-	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	m->ifa_family = ip4 ? AF_INET : AF_INET6;
-	m->ifa_prefixlen = address->len;
-	m->ifa_flags = ip4 ? 0 : IFA_F_NODAD;
-	m->ifa_index = ifindex;
-	mnl_attr_put(nlh, IFA_LOCAL, ip4 ? 4 : 16, address->addr.bytes);
-	mnl_attr_put(nlh, IFA_ADDRESS, ip4 ? 4 : 16, address->addr.bytes);
-	return netlink_request(nl, nlh);
 }
 
 /* A pair with one end here, the other as params->name in the namespace @inside. */
@@ -143,12 +78,12 @@ static int set_int(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-static int open_packet(uint32_t ifindex)
+static int open_packet(int ifindex)
 {
 	/* Every protocol, for both families; such a socket would also hear what it sends itself. */
 	struct sockaddr_ll at = { .sll_family = AF_PACKET,
 				  .sll_protocol = htons(ETH_P_ALL),
-				  .sll_ifindex = (int)ifindex };
+				  .sll_ifindex = ifindex };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r = fd < 0 ? -errno : 0;
 
@@ -156,13 +91,8 @@ static int open_packet(uint32_t ifindex)
 		r = set_int(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
 	if (r == 0)
 		r = set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-	if (r == 0) {
-		if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_QUEUE) < 0)
-			(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_QUEUE);
-		if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_QUEUE) < 0)
-			(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_QUEUE);
-		r = bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
-	}
+	if (r == 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0)
+		r = -errno;
 	if (r < 0 && fd >= 0)
 		close(fd);
 	return r < 0 ? r : fd;
@@ -172,16 +102,16 @@ static int open_packet(uint32_t ifindex)
 static int open_engines_end(const struct enclosure_params *params, int inside)
 {
 	struct mnl_socket *nl;
-	uint32_t ifindex;
+	int ifindex;
 	int r = netlink_open(&nl);
 
 	if (r < 0)
 		return r;
 	r = add_pair(nl, params, inside);
-	ifindex = if_nametoindex(ENGINES_END);
+	ifindex = (int)if_nametoindex(ENGINES_END);
 	if (r == 0) {
-		(void)keep_quiet(nl, ifindex); /* fails where there is no IPv6 at all */
-		r = set_flags(nl, ifindex, IFF_UP);
+		(void)link_no_link_local(nl, ifindex); /* fails where there is no IPv6 at all */
+		r = link_set_flags(nl, ifindex, IFF_UP);
 	}
 	mnl_socket_close(nl);
 	return r < 0 ? r : open_packet(ifindex);
@@ -239,49 +169,73 @@ static int find_feature(int fd, struct ifreq *ifr, uint32_t n, const char *name)
 	return found;
 }
 
-/* Has the command's own kernel cut them. */
-static int refuse_udp_trains(int fd, const char *name)
+static int clear_feature(int fd, struct ifreq *ifr, uint32_t n, uint32_t bit)
 {
-	struct ifreq ifr = { 0 };
-	union {
-		struct ethtool_sset_info info;
-		uint8_t room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
-	} sets = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1u << ETH_SS_FEATURES } };
-	struct ethtool_sfeatures *change;
-	uint32_t blocks, n = 0;
-	int bit, r;
+	const uint32_t blocks = (n + 31) / 32;
+	struct ethtool_sfeatures *change =
+		calloc(1, sizeof(*change) + blocks * sizeof(change->features[0]));
+	int r;
 
-	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
-	r = ethtool(fd, &ifr, &sets);
-	memcpy(&n, sets.room + sizeof(sets.info), sizeof(n));
-	bit = r == 0 ? find_feature(fd, &ifr, n, "tx-udp-segmentation") : -1;
-	if (bit < 0)
-		return r;
-	blocks = (n + 31) / 32;
-	change = calloc(1, sizeof(*change) + blocks * sizeof(change->features[0]));
 	if (!change)
 		return -ENOMEM;
 	change->cmd = ETHTOOL_SFEATURES;
 	change->size = blocks;
 	change->features[bit / 32].valid = 1u << (bit % 32);
-	r = ethtool(fd, &ifr, change);
+	r = ethtool(fd, ifr, change);
 	free(change);
 	return r;
 }
 
-static int set_up_commands_end(const struct enclosure_params *params, uint32_t ifindex)
+int enclosure_refuse_udp_trains(const char *name)
 {
+	uint64_t room[(sizeof(struct ethtool_sset_info) + sizeof(uint32_t) + 7) / 8] = { 0 };
+	struct ethtool_sset_info *features = (struct ethtool_sset_info *)room;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+	int bit, r;
+
+	if (fd < 0)
+		return -errno;
+	strncpy(ifr.ifr_name, name, sizeof(ifr.ifr_name) - 1);
+	features->cmd = ETHTOOL_GSSET_INFO;
+	features->sset_mask = 1u << ETH_SS_FEATURES;
+	r = ethtool(fd, &ifr, features);
+	bit = r == 0 ? find_feature(fd, &ifr, features->data[0], "tx-udp-segmentation") : -1;
+	if (bit >= 0)
+		r = clear_feature(fd, &ifr, features->data[0], (uint32_t)bit);
+	close(fd);
+	return r;
+}
+
+static int set_up_commands_end(const struct enclosure_params *params)
+{
+	int ifindex = (int)if_nametoindex(params->name);
 	struct mnl_socket *nl;
 	int r = netlink_open(&nl);
 
 	if (r < 0)
 		return r;
-	(void)keep_quiet(nl, ifindex);
-	r = set_flags(nl, ifindex, IFF_NOARP | IFF_UP);
+	(void)link_no_link_local(nl, ifindex);
+	r = link_set_flags(nl, ifindex, IFF_NOARP | IFF_UP);
 	for (size_t i = 0; r == 0 && i < params->n_addresses; i++)
-		r = add_address(nl, ifindex, &params->addresses[i]);
+		r = link_add_address(nl, ifindex, &params->addresses[i]);
 	mnl_socket_close(nl);
 	return r;
+}
+
+/*
+ * The engine's end came up first, without a carrier, and until the kernel has noticed the other one
+ * it loses what is sent: that would be the answer to the command's first packet.
+ */
+static void wait_for_carrier(int outside)
+{
+	struct ifreq ifr = { .ifr_name = ENGINES_END };
+
+	for (int ms = 0; ms < CARRIER_WAIT; ms++) {
+		if (ioctl(outside, SIOCGIFFLAGS, &ifr) < 0 || ifr.ifr_flags & IFF_RUNNING)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
 }
 
 /* The command's end; @outside: the packet socket. */
@@ -295,11 +249,15 @@ static int open_commands_end(const struct enclosure_params *params, int outside,
 	if (r == 0 && ioctl(fd, SIOCGIFHWADDR, &ifr) < 0)
 		r = -errno;
 	memcpy(ret_mac, ifr.ifr_hwaddr.sa_data, ETH_ALEN);
-	if (r == 0 && !knows_udp_trains(outside))
-		r = refuse_udp_trains(fd, params->name);
 	if (fd >= 0)
 		close(fd);
-	return r == 0 ? set_up_commands_end(params, if_nametoindex(params->name)) : r;
+	if (r == 0 && !knows_udp_trains(outside))
+		r = enclosure_refuse_udp_trains(params->name);
+	if (r == 0)
+		r = set_up_commands_end(params);
+	if (r == 0)
+		wait_for_carrier(outside);
+	return r;
 }
 
 int enclosure_veth_open(const struct enclosure_params *params, struct enclosure_adapter *ret)
@@ -350,10 +308,10 @@ static int open_tun(const struct enclosure_params *params, struct enclosure_adap
 	return r;
 }
 
+/* A TUN may be missing, or refused to this user or to the whole container. */
 static bool may_be_veth(int error)
 {
-	return error == -ENOENT || error == -ENODEV || error == -ENXIO || error == -EPERM ||
-	       error == -EACCES;
+	return error == -ENOENT || error == -ENODEV || error == -EPERM || error == -EACCES;
 }
 
 static int set_up_routes(const struct enclosure_params *params)
@@ -364,30 +322,49 @@ static int set_up_routes(const struct enclosure_params *params)
 
 	if (r < 0)
 		return r;
-	r = set_flags(nl, if_nametoindex("lo"), IFF_UP);
+	r = link_set_flags(nl, (int)if_nametoindex("lo"), IFF_UP);
 	if (r == 0 && has_ip4(params))
-		r = add_default_route(nl, adapter, AF_INET);
+		r = route_set_default(nl, RTPROT_STATIC, ADDR_IP4, ROUTE_MAIN, adapter);
 	if (r == 0 && enclosure_has_ip6(params))
-		r = add_default_route(nl, adapter, AF_INET6);
+		r = route_set_default(nl, RTPROT_STATIC, ADDR_IP6, ROUTE_MAIN, adapter);
 	mnl_socket_close(nl);
 	return r;
 }
 
-int enclosure_adapter_open(const struct enclosure_params *params, struct enclosure_adapter *ret,
-			   bool *ret_none)
+static int open_either(const struct enclosure_params *params, struct enclosure_adapter *ret,
+		       bool *ret_none)
 {
-	int r;
+	int r = open_tun(params, ret);
 
-	*ret_none = false;
-	r = open_tun(params, ret);
 	if (r < 0 && may_be_veth(r)) {
 		r = enclosure_veth_open(params, ret);
-		*ret_none = r < 0 && if_nametoindex(params->name) == 0;
+		*ret_none = r < 0 && r != -EINVAL && if_nametoindex(params->name) == 0;
 	}
 	if (r < 0)
 		return r;
 	r = set_up_routes(params);
 	if (r < 0)
 		close(ret->fd);
+	return r;
+}
+
+int enclosure_adapter_open(const struct enclosure_params *params, struct enclosure_adapter *ret,
+			   bool *ret_none)
+{
+	struct enclosure_params usable = *params;
+	struct prefix *addresses = calloc(params->n_addresses + 1, sizeof(*addresses));
+	bool ip6 = route_has(ADDR_IP6);
+	int r;
+
+	*ret_none = false;
+	if (!addresses)
+		return -ENOMEM;
+	usable.addresses = addresses;
+	usable.n_addresses = 0;
+	for (size_t i = 0; i < params->n_addresses; i++)
+		if (ip6 || params->addresses[i].addr.family != ADDR_IP6)
+			addresses[usable.n_addresses++] = params->addresses[i];
+	r = open_either(&usable, ret, ret_none);
+	free(addresses);
 	return r;
 }

@@ -28,7 +28,8 @@ struct enclosure_adapter {
  * @ret_none: on failure: whether no adapter could be made at all; else it could not be set up
  *
  * There is a default route for each family that the adapter has an address of; where there is none a
- * connection fails at once, and a program tries the other family without waiting.
+ * connection fails at once, and a program tries the other family without waiting.  A kernel without IPv6
+ * leaves out the IPv6 addresses: in here that can't make anything go another way.
  *
  * Context: the network namespace of the command, CAP_NET_ADMIN and CAP_SYS_ADMIN over it.
  * Return: 0 or -errno.
@@ -38,6 +39,10 @@ int enclosure_adapter_open(const struct enclosure_params *params, struct enclosu
 
 /** enclosure_veth_open() - the second kind alone; without routes */
 int enclosure_veth_open(const struct enclosure_params *params, struct enclosure_adapter *ret);
+
+/** enclosure_refuse_udp_trains() - has the kernel cut what the command sends with UDP_SEGMENT;
+ *  before 6.2 it could not tell a packet socket of such a train.  Return: 0 or -errno. */
+int enclosure_refuse_udp_trains(const char *name);
 
 /** enclosure_has_ip6() - whether the adapter has an IPv6 address */
 bool enclosure_has_ip6(const struct enclosure_params *params);

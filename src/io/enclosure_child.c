@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -186,6 +188,26 @@ static _Noreturn void fail(const struct child *c, int error)
 	_exit(ENCLOSURE_FAILED);
 }
 
+/* A directory of PATH that this user may not look into makes execvp() say EACCES of any name. */
+static bool is_in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+
+	if (strchr(name, '/') || !path)
+		return true;
+	while (*path) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name);
+
+		if (n > 0 && (size_t)n < sizeof(file) && access(file, F_OK) == 0)
+			return true;
+		path += len;
+		path += *path == ':';
+	}
+	return false;
+}
+
 /* execve() takes all capabilities from whoever isn't root in here. */
 static _Noreturn void become(char *const *command)
 {
@@ -193,7 +215,7 @@ static _Noreturn void become(char *const *command)
 
 	execvp(command[0], command);
 	error = errno;
-	if (error == ENOENT || error == ENOTDIR) {
+	if (error == ENOENT || error == ENOTDIR || !is_in_path(command[0])) {
 		dprintf(STDERR_FILENO,
 			"culvert: %s: command not found, name one of PATH or the path of one\n",
 			command[0]);

@@ -81,9 +81,9 @@ static bool is_ubuntu(int error, const struct enclosure_facts *facts)
 }
 
 static const char ubuntu[] =
-	"AppArmor keeps user namespaces from ordinary users here, have culvert.apparmor, which "
-	"comes with Culvert, copied to /etc/apparmor.d/culvert and run `apparmor_parser -r "
-	"/etc/apparmor.d/culvert` as root, or run this as root";
+	"AppArmor keeps user namespaces from ordinary users here, run this as root, or run "
+	"`cp " CULVERT_DATADIR "/culvert.apparmor /etc/apparmor.d/culvert && apparmor_parser -r "
+	"/etc/apparmor.d/culvert` as root once";
 
 /* Limits of 0 are how a hardened host switches namespaces off. */
 static const char *exhausted(const struct enclosure_facts *facts)

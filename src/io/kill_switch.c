@@ -194,6 +194,20 @@ size_t kill_switch_read_endpoints(const char *json, struct endpoint *ret, size_t
 	return found;
 }
 
+/* Others may give their tables any name; one that kill_switch_table() can't make isn't ours. */
+static bool is_table(const char *name)
+{
+	size_t len = strlen(TABLE_PREFIX);
+
+	if (strncmp(name, TABLE_PREFIX, len) != 0 || name[len] == '\0')
+		return false;
+	for (const char *c = name + len; *c != '\0'; c++) {
+		if (!is_plain(*c) && *c != '/')
+			return false;
+	}
+	return strlen(name) < KILL_SWITCH_TABLE_MAX;
+}
+
 void kill_switch_read_tables(const char *json, void (*found)(const char *table, void *data),
 			     void *data)
 {
@@ -207,8 +221,7 @@ void kill_switch_read_tables(const char *json, void (*found)(const char *table, 
 		const char *family = json_string_value(json_object_get(table, "family"));
 		const char *name = json_string_value(json_object_get(table, "name"));
 
-		if (family && name && strcmp(family, "inet") == 0 &&
-		    strncmp(name, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0)
+		if (family && name && strcmp(family, "inet") == 0 && is_table(name))
 			found(name, data);
 	}
 	json_decref(root);

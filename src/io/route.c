@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -293,16 +293,22 @@ int route_count_rules(struct mnl_socket *nl, uint8_t owner, uint8_t family)
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-/* The routes that are made here: each a default route by an interface. */
+/* A default route. */
+struct route {
+	uint8_t type;     /* RTN_UNICAST or RTN_UNREACHABLE */
+	uint32_t ifindex; /* 0 for the latter */
+	uint32_t metric;  /* 0: the family's usual one */
+};
+
 struct route_list {
-	uint32_t ifindex[16];
+	struct route routes[16]; /* far more than are made here */
 	size_t n;
 	uint8_t owner;
 	uint32_t table;
 };
 
-static int change_default(struct mnl_socket *nl, uint16_t type, uint8_t owner, uint8_t family,
-			  uint32_t table, uint32_t ifindex)
+static int change_route(struct mnl_socket *nl, uint16_t type, uint8_t owner, uint8_t family,
+			uint32_t table, const struct route *route)
 {
 	uint8_t buffer[256];
 	struct nlmsghdr *nlh =
@@ -311,17 +317,26 @@ static int change_default(struct mnl_socket *nl, uint16_t type, uint8_t owner, u
 
 	m->rtm_family = family_number(family);
 	m->rtm_protocol = owner;
-	m->rtm_type = RTN_UNICAST;
-	m->rtm_scope = family == ADDR_IP4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	m->rtm_type = route->type;
+	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	mnl_attr_put_u32(nlh, RTA_TABLE, table);
-	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
+	if (route->ifindex != 0)
+		mnl_attr_put_u32(nlh, RTA_OIF, route->ifindex);
+	if (route->metric != 0)
+		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->metric);
 	return netlink_request(nl, nlh);
 }
 
 int route_set_default(struct mnl_socket *nl, uint8_t owner, uint8_t family, uint32_t table,
 		      uint32_t ifindex)
 {
-	return change_default(nl, RTM_NEWROUTE, owner, family, table, ifindex);
+	const struct route last = { .type = RTN_UNREACHABLE, .metric = UINT32_MAX };
+	const struct route route = { .type = RTN_UNICAST, .ifindex = ifindex };
+	int r = 0;
+
+	if (family == ADDR_IP4)
+		r = change_route(nl, RTM_NEWROUTE, owner, family, table, &last);
+	return r < 0 ? r : change_route(nl, RTM_NEWROUTE, owner, family, table, &route);
 }
 
 static int take_route(const struct nlmsghdr *nlh, void *data)
@@ -335,8 +350,13 @@ static int take_route(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	(void)mnl_attr_parse(nlh, sizeof(*m), keep_attr, &attrs);
 	if (attr_u32(&attrs, RTA_TABLE, m->rtm_table) == list->table &&
-	    list->n < sizeof(list->ifindex) / sizeof(list->ifindex[0]))
-		list->ifindex[list->n++] = attr_u32(&attrs, RTA_OIF, 0);
+	    list->n < sizeof(list->routes) / sizeof(list->routes[0]))
+		list->routes[list->n++] = (struct route){
+			.type = m->rtm_type,
+			/* IPv6 says lo where there is none. */
+			.ifindex = m->rtm_type == RTN_UNICAST ? attr_u32(&attrs, RTA_OIF, 0) : 0,
+			.metric = attr_u32(&attrs, RTA_PRIORITY, 0),
+		};
 	return MNL_CB_OK;
 }
 
@@ -369,7 +389,7 @@ int route_flush(struct mnl_socket *nl, uint8_t owner, uint8_t family, uint32_t t
 	int first = list_routes(nl, family, &list);
 
 	for (size_t i = 0; i < list.n; i++) {
-		int r = change_default(nl, RTM_DELROUTE, owner, family, table, list.ifindex[i]);
+		int r = change_route(nl, RTM_DELROUTE, owner, family, table, &list.routes[i]);
 
 		if (r == 0 && ret_changed)
 			(*ret_changed)++;
@@ -378,4 +398,49 @@ int route_flush(struct mnl_socket *nl, uint8_t owner, uint8_t family, uint32_t t
 			first = first < 0 ? first : r;
 	}
 	return first;
+}
+
+static int read_number(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	int number = 0;
+
+	if (in && fscanf(in, "%d", &number) != 1)
+		number = 0;
+	if (in)
+		fclose(in);
+	return number;
+}
+
+static int rp_filter(const char *name)
+{
+	char path[64 + IFNAMSIZ];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter", name);
+	return read_number(path);
+}
+
+bool route_strict(char ret_name[static IFNAMSIZ])
+{
+	FILE *in = fopen("/proc/net/route", "re");
+	int all = rp_filter("all");
+	bool strict = false;
+	char line[256];
+
+	while (in && !strict && fgets(line, sizeof(line), in)) {
+		char name[IFNAMSIZ];
+		unsigned int to;
+		int own;
+
+		if (sscanf(line, "%15s %x", name, &to) != 2 || to != 0)
+			continue;
+		/* The larger of the two numbers is in force (ip-sysctl). */
+		own = rp_filter(name);
+		strict = (own > all ? own : all) == 1;
+		if (strict)
+			memcpy(ret_name, name, sizeof(name));
+	}
+	if (in)
+		fclose(in);
+	return strict;
 }

@@ -13,6 +13,7 @@
 #define CULVERT_IO_ROUTE_H
 
 #include <libmnl/libmnl.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,8 +52,12 @@ int route_set_rules(struct mnl_socket *nl, uint8_t owner, uint8_t family,
 		    const struct route_rule *rules, size_t n, unsigned int *ret_changed);
 
 /**
- * route_set_default() - the default route of @table goes by the interface @ifindex
- * Return: 0, also if it was there; -EACCES: the interface has no IPv6; -errno.
+ * route_set_default() - the default routes of @table: by the interface @ifindex, and for IPv4 an
+ * unreachable one that is left when the interface goes
+ *
+ * Their scope is "global": the kernel, asked to accept a gateway in the main table, looks
+ * that up with scope "link" among all rules, and must find the network that the gateway is on.
+ * Return: 0, also if they were there; -EACCES, -ENODEV: the interface has no IPv6; -errno.
  */
 int route_set_default(struct mnl_socket *nl, uint8_t owner, uint8_t family, uint32_t table,
 		      uint32_t ifindex);
@@ -60,6 +65,10 @@ int route_set_default(struct mnl_socket *nl, uint8_t owner, uint8_t family, uint
 /** route_flush() - deletes the routes of @table that bear @owner; as route_set_rules() */
 int route_flush(struct mnl_socket *nl, uint8_t owner, uint8_t family, uint32_t table,
 		unsigned int *ret_changed);
+
+/** route_strict() - whether an interface by which the main table has an IPv4 default route checks
+ *  reverse paths strictly (rp_filter is 1), and then its name */
+bool route_strict(char ret_name[static IFNAMSIZ]);
 
 /** route_count_rules() - how many bear @owner.  Return: that, or -errno. */
 int route_count_rules(struct mnl_socket *nl, uint8_t owner, uint8_t family);

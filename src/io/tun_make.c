@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/link.h"
 #include "io/netlink.h"
 #include "io/tun_parts.h"
 #include "io/vnet.h"
@@ -147,78 +148,6 @@ static int check_addresses(const struct tun *tun, const struct tun_params *param
 	return r;
 }
 
-/*
- * No link-local IPv6 address, like the kernel's own WireGuard: the other end could not be told of
- * it, and router solicitations would go into the tunnel.
- */
-static int set_no_link_local(struct mnl_socket *nl, int ifindex)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-	struct nlattr *spec, *ip6;
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = ifindex;
-	spec = mnl_attr_nest_start(nlh, IFLA_AF_SPEC);
-	ip6 = mnl_attr_nest_start(nlh, AF_INET6);
-	mnl_attr_put_u8(nlh, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(nlh, ip6);
-	mnl_attr_nest_end(nlh, spec);
-	return netlink_request(nl, nlh);
-}
-
-static int set_mtu(struct mnl_socket *nl, int ifindex, uint32_t mtu)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = ifindex;
-	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	return netlink_request(nl, nlh);
-}
-
-static int set_up(struct mnl_socket *nl, int ifindex)
-{
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-
-	nlh->nlmsg_type = RTM_NEWLINK;
-	m->ifi_index = ifindex;
-	m->ifi_flags = IFF_UP;
-	m->ifi_change = IFF_UP;
-	return netlink_request(nl, nlh);
-}
-
-static int set_address(struct mnl_socket *nl, int ifindex, const struct prefix *address)
-{
-	bool ip6 = address->addr.family == ADDR_IP6;
-	size_t len = ip6 ? 16 : 4;
-	uint8_t buffer[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
-	int r;
-
-	nlh->nlmsg_type = RTM_NEWADDR;
-	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	m->ifa_family = ip6 ? AF_INET6 : AF_INET;
-	m->ifa_prefixlen = address->len;
-	m->ifa_index = (uint32_t)ifindex;
-	mnl_attr_put(nlh, IFA_LOCAL, len, address->addr.bytes);
-	mnl_attr_put(nlh, IFA_ADDRESS, len, address->addr.bytes);
-	/* Nobody at the other end would object, and until then it could not be used. */
-	if (ip6)
-		mnl_attr_put_u32(nlh, IFA_FLAGS, IFA_F_NODAD);
-	r = netlink_request(nl, nlh);
-	if (r == -EEXIST) /* listed twice */
-		return 0;
-	return ip6 && (r == -EACCES || r == -EOPNOTSUPP) ? -EAFNOSUPPORT : r;
-}
-
-/* The MTU first: below 1280 bytes an interface takes no IPv6 address. */
 static int configure(const struct tun *tun, const struct tun_params *params)
 {
 	struct mnl_socket *nl;
@@ -228,12 +157,12 @@ static int configure(const struct tun *tun, const struct tun_params *params)
 		r = netlink_open(&nl);
 	if (r < 0)
 		return r;
-	(void)set_no_link_local(nl, tun->ifindex); /* fails where there is no IPv6 at all */
-	r = set_mtu(nl, tun->ifindex, params->mtu);
+	(void)link_no_link_local(nl, tun->ifindex); /* fails where there is no IPv6 at all */
+	r = link_set_mtu(nl, tun->ifindex, params->mtu);
 	for (size_t i = 0; i < params->n_addresses && r == 0; i++)
-		r = set_address(nl, tun->ifindex, &params->addresses[i]);
+		r = link_add_address(nl, tun->ifindex, &params->addresses[i]);
 	if (r == 0 && params->up)
-		r = set_up(nl, tun->ifindex);
+		r = link_set_flags(nl, tun->ifindex, IFF_UP);
 	mnl_socket_close(nl);
 	return r;
 }

@@ -13,6 +13,8 @@
 #define KEY_A        "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 #define KEY_B        "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 
+#define PIN_G "VAYLmC1Puls2jLr7JWSXfbvWJhpmXi3x2DWj6+dKA6s="
+
 #define HEAD "[Interface]\nPrivateKey = " KEY_G "\nAddress = 10.66.77.1/24\n"
 #define PEER "[Peer]\nPublicKey = " KEY_A "\n"
 
@@ -60,6 +62,25 @@ static void client_files_fit_their_gateway(void **state)
 		  "[Interface]\n# PrivateKey: yours\nAddress = 10.9.9.9/32\nDNS = 10.66.77.1\n"
 		  "MTU = 1420\n\n[Peer]\nPublicKey = " KEY_G_PUBLIC
 		  "\nAllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = vpn.example.org:99\n" },
+		/* What clients are told of streams: a pin, where the gateway signs by itself. */
+		{ HEAD "[Stream]\nPort = 443\n" PEER, true,
+		  "[Interface]\n# PrivateKey: yours\nDNS = 10.66.77.1\n"
+		  "MTU = 1420\n\n[Peer]\nPublicKey = " KEY_G_PUBLIC
+		  "\nAllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = 192.0.2.1:51820\n"
+		  "# Stream = tls://192.0.2.1:443 sha256:" PIN_G "\n" },
+		{ HEAD "[Stream]\nPort = 443\nCertificate = /c\nKey = /k\n"
+		       "[External]\nEndpoint = vpn.example.org:99\n" PEER,
+		  true,
+		  "[Interface]\n# PrivateKey: yours\nDNS = 10.66.77.1\n"
+		  "MTU = 1420\n\n[Peer]\nPublicKey = " KEY_G_PUBLIC
+		  "\nAllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = vpn.example.org:99\n"
+		  "# Stream = tls://vpn.example.org:443\n" },
+		{ HEAD "[Stream]\nPort = 80\nTls = no\n[External]\nEndpoint = 2001:db8::1\n" PEER,
+		  true,
+		  "[Interface]\n# PrivateKey: yours\nDNS = 10.66.77.1\n"
+		  "MTU = 1420\n\n[Peer]\nPublicKey = " KEY_G_PUBLIC
+		  "\nAllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = [2001:db8::1]:51820\n"
+		  "# Stream = tcp://[2001:db8::1]:80\n" },
 	};
 
 	(void)state;
