@@ -53,7 +53,7 @@ check "wg(8) shows it" on alice wg show home latest-handshakes
 check "status says that it is a client" same "$(running role)" client
 check "its adapter" same "$(running adapter)" home
 check "where the peer is" same "$(running peers.0.endpoint)" 203.0.113.1:51820
-check "by which transport" same "$(running peers.0.transport)" UDP
+check "by which transport" same "$(running peers.0.transport)" udp
 check "what it carried" compare "$(running peers.0.rx_bytes)" '>' 20000000
 check "and the MTU in force" compare "$(running peers.0.mtu)" '>=' 1280
 check "as a page too" sh -c "nsenter -t $(cat "$T/alice.pid") --net --mount --uts \
@@ -142,8 +142,11 @@ refused "a key that is none" 'PrivateKey' "$(bad 's/^PrivateKey.*/PrivateKey = h
 refused "no endpoint" 'no peer has an Endpoint' "$(bad '/^Endpoint/d')"
 refused "no peer" 'no \[Peer\]' "$(bad '/^\[Peer\]/,$d')"
 refused "no address" 'no Address' "$(bad '/^Address/d')"
-refused "a name that does not exist" 'Endpoint' \
+echo 'hosts: files' >"$T/alice/nsswitch.conf"
+on alice mount --bind "$T/alice/nsswitch.conf" /etc/nsswitch.conf
+refused "a name that does not exist" 'no host named no-such-host.invalid: correct Endpoint' \
 	"$(bad 's/^Endpoint.*/Endpoint = no-such-host.invalid:51820/')"
+on alice umount /etc/nsswitch.conf
 on alice ip addr add 10.66.77.2/24 dev lo
 refused "an address that the host has" 'on this host already' "$HOME_CONF"
 on alice ip addr del 10.66.77.2/24 dev lo
