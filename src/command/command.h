@@ -10,6 +10,7 @@
 #define CULVERT_COMMAND_COMMAND_H
 
 #include <getopt.h>
+#include <stdbool.h>
 
 #include "config/config.h"
 
@@ -24,6 +25,10 @@ enum {
 };
 
 int command_check(int argc, char **argv);
+int command_connect(int argc, char **argv);
+int command_device(int argc, char **argv);
+int command_disconnect(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_gateway(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_peer(int argc, char **argv);
@@ -41,6 +46,13 @@ int complain_file(const char *path, int error);
 
 /** complain_option() - about what getopt_long() has just refused.  Return: STATUS_USAGE. */
 int complain_option(const char *command, int c, char **argv);
+
+/** adapter_name_valid() - whether an interface may be called so: 1-15 letters, digits and _=+.-
+ *  (what wg-quick(8) takes), and neither "." nor ".." */
+bool adapter_name_valid(const char *name);
+
+/** logs_to_journal() - whether standard error is the journal, as log_init() wants to know */
+bool logs_to_journal(void);
 
 /** print_messages() - as "file:line: ..." on standard error; @notes: also those */
 void print_messages(const char *path, const struct config_messages *messages, bool notes);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "command/command.h"
@@ -19,12 +17,6 @@ static const char help[] =
 	"\n"
 	"Ends with 0 after a signal, with 2 when the configuration is not valid, and with 1\n"
 	"when it can't run for another reason.";
-
-/* systemd sets JOURNAL_STREAM where standard error is the journal. */
-static bool logs_to_journal(void)
-{
-	return getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO);
-}
 
 int command_gateway(int argc, char **argv)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * culvert - a user-space VPN gateway
+ * culvert - a user-space VPN gateway and client
  *
  * One binary; the first argument names the subcommand.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +21,11 @@ static const struct command commands[] = {
 	{ "peer", command_peer, "add, list, show or remove clients" },
 	{ "check", command_check, "validate a configuration" },
 	{ "gateway", command_gateway, "run the gateway" },
-	{ "status", command_status, "show what the running gateway does" },
+	{ "connect", command_connect, "run a client's tunnel" },
+	{ "disconnect", command_disconnect, "end a client's tunnel and all that it changed" },
+	{ "exec", command_exec, "run one command whose whole network is a tunnel" },
+	{ "device", command_device, "run a WireGuard device for wg(8), as wireguard-go does" },
+	{ "status", command_status, "show what the running gateway or client does" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -46,8 +51,18 @@ static int finish(int status)
 	return status == STATUS_OK ? STATUS_FAILED : status;
 }
 
+/* The name by which programs call it that know of wireguard-go only. */
+static bool is_device(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return strcmp(slash ? slash + 1 : name, "culvert-device") == 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 0 && is_device(argv[0]))
+		return finish(command_device(argc, argv));
 	if (argc < 2) {
 		fputs("culvert: no command given, see `culvert --help`\n", stderr);
 		return STATUS_USAGE;

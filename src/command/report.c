@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command/command.h"
 #include "io/file.h"
@@ -75,6 +77,22 @@ int complain_option(const char *command, int c, char **argv)
 	if (c == ':')
 		return complain_usage(command, "option %s wants a value", word);
 	return complain_usage(command, "unknown option %s", word);
+}
+
+bool adapter_name_valid(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_=+.-";
+	size_t len = strlen(name);
+
+	return len > 0 && len < IFNAMSIZ && strspn(name, allowed) == len &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+bool logs_to_journal(void)
+{
+	/* systemd sets the variable for services, and their children inherit it. */
+	return getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO);
 }
 
 void print_messages(const char *path, const struct config_messages *messages, bool notes)

@@ -19,16 +19,18 @@ struct options {
 
 static void print_help(void)
 {
-	puts("usage: culvert status [--config FILE] [--json] [--watch]\n"
+	puts("usage: culvert status [--json] [--watch] [FILE]\n"
 	     "\n"
-	     "Shows what the running gateway does: peers, NAT, DNS and what was dropped.\n"
+	     "Shows what the running gateway does, or the client: peers, NAT, DNS and what was\n"
+	     "dropped.\n"
 	     "\n"
-	     "      --config FILE  the gateway's configuration (" CONFIG_PATH_DEFAULT ")\n"
+	     "  FILE             of the gateway or client (" CONFIG_PATH_DEFAULT ")\n"
+	     "      --config FILE  the same\n"
 	     "      --json         for programs: all numbers, times in seconds, sizes in bytes\n"
 	     "      --watch        again each second, until ^C\n"
 	     "      --help         this text\n"
 	     "\n"
-	     "Ends with 0, or with 1 when no gateway runs or it does not answer.");
+	     "Ends with 0, or with 1 when nothing runs with FILE or it does not answer.");
 }
 
 /* Says why there is no answer.  Return: STATUS_FAILED. */
@@ -36,20 +38,20 @@ static int complain_request(const char *config, int error)
 {
 	switch (error) {
 	case -ECONNREFUSED:
-		return complain("no gateway runs with %s, start one with `culvert gateway --config "
-				"%s` or name another file with --config",
-				config, config);
-	case -ETIMEDOUT:
 		return complain(
-			"the gateway with %s did not answer within 2 s, look at its log and "
-			"restart it if it hangs",
-			config);
+			"nothing runs with %s, start it with `culvert gateway --config %s`, "
+			"or `culvert connect` if it is a client's, or name another file",
+			config, config);
+	case -ETIMEDOUT:
+		return complain("what runs with %s did not answer within 2 s, look at its log and "
+				"restart it if it hangs",
+				config);
 	case -EPROTO:
-		return complain("the gateway with %s has too many clients at this moment, repeat "
+		return complain("what runs with %s has too many clients at this moment, repeat "
 				"in a second",
 				config);
 	case -EBADMSG:
-		return complain("the gateway with %s answers in a way that this version does not "
+		return complain("what runs with %s answers in a way that this version does not "
 				"know, use the version that it runs",
 				config);
 	default:
@@ -164,7 +166,9 @@ int command_status(int argc, char **argv)
 			return complain_option("status", c, argv);
 		}
 	}
+	if (argc - optind > 1)
+		return complain_usage("status", "%s is one word too many", argv[optind + 1]);
 	if (optind < argc)
-		return complain_usage("status", "%s is one word too many", argv[optind]);
+		o.config = argv[optind];
 	return o.watch ? watch(&o) : show_once(&o);
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define TABLE_COLUMNS_MAX 8
+#define TABLE_COLUMNS_MAX 9
 #define TABLE_CELL_MAX    52 /* an IPv6 endpoint fits; longer text is cut */
 
 struct table_column {

@@ -7,6 +7,7 @@
 static const char *const verbs[] = {
 	[CONTROL_STATUS] = "status",
 	[CONTROL_RELOAD] = "reload",
+	[CONTROL_STOP] = "stop",
 };
 
 /* A path that could forge a line in a log or an answer is no path of ours. */
@@ -29,7 +30,7 @@ bool control_request_parse(const char *line, size_t len, struct control_request 
 		len--;
 	if (len >= CONTROL_LINE_MAX)
 		return false;
-	for (enum control_verb verb = CONTROL_STATUS; verb <= CONTROL_RELOAD; verb++) {
+	for (enum control_verb verb = CONTROL_STATUS; verb <= CONTROL_STOP; verb++) {
 		size_t n = strlen(verbs[verb]);
 
 		if (len < n + 1 || memcmp(line, verbs[verb], n) != 0 || line[n] != ' ')
@@ -75,8 +76,10 @@ enum control_verb control_admit(const char *line, size_t len, const char *config
 		snprintf(refusal, CONTROL_ANSWER_MAX, CONTROL_OTHER_GATEWAY "%s\n", config_path);
 		return CONTROL_REFUSED;
 	}
-	if (request.verb == CONTROL_RELOAD && !owner) {
-		strcpy(refusal, "error: not permitted: reload as root or as the gateway's user\n");
+	if (request.verb != CONTROL_STATUS && !owner) {
+		snprintf(refusal, CONTROL_ANSWER_MAX,
+			 "error: not permitted: %s as root or as the user who started it\n",
+			 verbs[request.verb]);
 		return CONTROL_REFUSED;
 	}
 	return request.verb;

@@ -4,6 +4,7 @@
  *
  *	status /etc/culvert/culvert.conf     the JSON of status_json()
  *	reload /etc/culvert/culvert.conf     "ok", or "error: SENTENCE"
+ *	stop /etc/wireguard/home.conf        the same; a client ends, a gateway does not
  *
  * A request is a verb, one blank and the real path of the configuration that the client means,
  * ended by a newline.  The path keeps two gateways apart whose files have the same base name and
@@ -26,6 +27,7 @@ enum control_verb {
 	CONTROL_REFUSED, /* the refusal is the answer */
 	CONTROL_STATUS,
 	CONTROL_RELOAD,
+	CONTROL_STOP,
 };
 
 struct control_request {
@@ -49,8 +51,8 @@ size_t control_request_format(const struct control_request *request,
 			      char out[static CONTROL_LINE_MAX + 1]);
 
 /**
- * control_admit() - what the gateway should do about a request line
- * @config_path: real path of the gateway's own configuration
+ * control_admit() - what the gateway, or the client, should do about a request line
+ * @config_path: real path of its own configuration
  * @reader: the client may see the status;  @owner: it may also change things
  * @refusal: the answer when the result is CONTROL_REFUSED, else untouched; NUL-terminated
  */

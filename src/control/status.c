@@ -39,7 +39,7 @@ static void append(json_t *array, json_t *value, bool *failed)
 /* JSON is UTF-8 and a terminal may print it: what isn't printable ASCII becomes "?". */
 static json_t *text_node(const char *text)
 {
-	char clean[256];
+	char clean[512];
 	size_t len = 0;
 
 	for (; text[len] != '\0' && len < sizeof(clean); len++)
@@ -81,21 +81,40 @@ static void put_key(struct object *o, const char *key, const uint8_t public_key[
 	put_text(o, key, text);
 }
 
-static void put_gateway(struct object *o, const struct status *s)
+static void put_head(struct object *o, const struct status *s)
 {
 	char text[PREFIX_TEXT_MAX];
 
+	put_text(o, "role", s->client ? "client" : "gateway");
 	put_text(o, "version", s->version);
 	put(o, "pid", json_integer(s->pid));
 	put_seconds(o, "uptime", s->uptime);
-	put_text(o, "rung", s->rung);
-	put_number(o, "workers", s->workers);
+	if (!s->client) {
+		put_text(o, "rung", s->rung);
+		put_number(o, "workers", s->workers);
+	}
 	put_key(o, "public_key", s->public_key);
 	put_number(o, "listen_port", s->listen_port);
 	if (s->address.addr.family != ADDR_NONE)
 		put_text(o, "address", prefix_format(&s->address, text));
 	if (s->adapter[0] != '\0')
 		put_text(o, "adapter", s->adapter);
+}
+
+static void put_client(struct object *o, const struct status_client *client)
+{
+	json_t *addresses = json_array();
+
+	for (size_t i = 0; i < client->n_addresses; i++) {
+		char text[PREFIX_TEXT_MAX];
+
+		append(addresses, text_node(prefix_format(&client->addresses[i], text)), o->failed);
+	}
+	put(o, "addresses", addresses);
+	put_bool(o, "route_all", client->route_all);
+	put_bool(o, "kill_switch", client->kill_switch);
+	if (client->trouble[0] != '\0')
+		put_text(o, "trouble", client->trouble);
 }
 
 static json_t *external_node(const struct status *s, bool *failed)
@@ -113,6 +132,16 @@ static json_t *external_node(const struct status *s, bool *failed)
 	put_number(&o, "out_bytes", s->out_bytes);
 	put_number(&o, "in_packets", s->in_packets);
 	put_number(&o, "in_bytes", s->in_bytes);
+	return o.json;
+}
+
+static json_t *stream_node(const struct status *s, bool *failed)
+{
+	struct object o = object_new(failed);
+
+	put_number(&o, "port", s->stream_port);
+	put_text(&o, "tls", s->stream_tls);
+	put_number(&o, "connections", s->stream_connections);
 	return o.json;
 }
 
@@ -176,8 +205,10 @@ static json_t *peer_node(const struct status_peer *peer, bool *failed)
 
 	put_text(&o, "name", peer->name);
 	put_key(&o, "public_key", peer->public_key);
-	if (peer->endpoint.addr.family != ADDR_NONE)
+	if (peer->endpoint.addr.family != ADDR_NONE) {
 		put_text(&o, "endpoint", endpoint_format(&peer->endpoint, text));
+		put_text(&o, "transport", peer->endpoint.stream ? "stream" : "udp");
+	}
 	for (size_t i = 0; i < peer->n_allowed; i++) {
 		char prefix[PREFIX_TEXT_MAX];
 
@@ -193,6 +224,10 @@ static json_t *peer_node(const struct status_peer *peer, bool *failed)
 	if (peer->mappings != UINT32_MAX)
 		put_number(&o, "mappings", peer->mappings);
 	put_bool(&o, "runtime", peer->runtime);
+	if (peer->mtu != 0) {
+		put_number(&o, "mtu", peer->mtu);
+		put_number(&o, "streams", peer->streams);
+	}
 	return o.json;
 }
 
@@ -204,9 +239,15 @@ char *status_json(const struct status *s)
 	char *text = NULL;
 	char *line = NULL;
 
-	put_gateway(&o, s);
-	put(&o, "external", external_node(s, &failed));
-	put(&o, "nat", nat_node(s, &failed));
+	put_head(&o, s);
+	if (s->client) {
+		put_client(&o, s->client);
+	} else {
+		if (s->stream_port != 0)
+			put(&o, "stream", stream_node(s, &failed));
+		put(&o, "external", external_node(s, &failed));
+		put(&o, "nat", nat_node(s, &failed));
+	}
 	if (s->dns)
 		put(&o, "dns", dns_node(s, &failed));
 	put_number(&o, "packets_in", s->packets_in);
@@ -226,4 +267,17 @@ char *status_json(const struct status *s)
 		return NULL;
 	}
 	return strcat(line, "\n");
+}
+
+bool status_client_adapter(const char *json, char ret[static IFNAMSIZ])
+{
+	json_t *root = json_loads(json, 0, NULL);
+	const char *role = json_string_value(json_object_get(root, "role"));
+	const char *adapter = json_string_value(json_object_get(root, "adapter"));
+	bool client = role && strcmp(role, "client") == 0 && adapter && strlen(adapter) < IFNAMSIZ;
+
+	if (client)
+		strcpy(ret, adapter);
+	json_decref(root);
+	return client;
 }

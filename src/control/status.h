@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * status.h - what the gateway says of itself: one struct, its JSON, its page for a person
+ * status.h - what a gateway or a client says of itself: one struct, its JSON, its page for a person
  *
  * The engine fills the struct, status_json() writes the only wire format, and
  * `culvert status` renders either that text or a page made from it.  Pure.
@@ -20,7 +20,7 @@
 struct status_peer {
 	char name[64];
 	uint8_t public_key[32];
-	struct endpoint endpoint; /* family ADDR_NONE while unknown */
+	struct endpoint endpoint; /* family ADDR_NONE while unknown; .stream tells the transport */
 	struct prefix *allowed;   /* borrowed */
 	size_t n_allowed;
 	uint64_t handshake_age; /* ns; UINT64_MAX: never */
@@ -30,6 +30,18 @@ struct status_peer {
 	uint64_t tx_rate;
 	uint32_t mappings; /* NAT mappings; not filled yet when UINT32_MAX */
 	bool runtime;      /* added by `wg set`, not in the file */
+	/* a client's alone */
+	uint32_t mtu;         /* bytes, inside, that the path carries now; 0: a gateway's peer */
+	unsigned int streams; /* TCP connections open */
+};
+
+/* What a client has and a gateway has not. */
+struct status_client {
+	const struct prefix *addresses; /* borrowed */
+	size_t n_addresses;
+	bool route_all;
+	bool kill_switch;
+	char trouble[512]; /* one sentence with the cure; empty: all is well */
 };
 
 struct status_nat {
@@ -49,6 +61,7 @@ struct status_upstream {
 };
 
 struct status {
+	const struct status_client *client; /* borrowed; NULL: a gateway */
 	char version[32];
 	long pid;
 	uint64_t uptime; /* ns */
@@ -58,6 +71,10 @@ struct status {
 	uint16_t listen_port;
 	struct prefix address;  /* 10.66.77.1/24 */
 	char adapter[IFNAMSIZ]; /* empty: none */
+	/* streams */
+	uint16_t stream_port; /* TCP; 0: none */
+	const char *stream_tls;
+	uint32_t stream_connections; /* now */
 	/* external interface */
 	char interface[IFNAMSIZ];
 	bool interface_up;
@@ -93,5 +110,8 @@ char *status_json(const struct status *status);
  * Return: malloc'd text, or NULL if @json is not such JSON.
  */
 char *status_page(const char *json, unsigned int columns);
+
+/** status_client_adapter() - whether @json is a client's, and its adapter's name */
+bool status_client_adapter(const char *json, char ret[static IFNAMSIZ]);
 
 #endif

@@ -181,6 +181,13 @@ static void print_header(struct page *p, const json_t *root)
 		line(p, "  %s", text);
 	if (*string(root, "public_key", text))
 		line(p, "  public key %s, UDP port %" PRIu64, text, number(root, "listen_port"));
+	if (has(root, "stream")) {
+		const json_t *stream = json_object_get(root, "stream");
+		uint64_t n = number(stream, "connections");
+
+		line(p, "  streams on TCP port %" PRIu64 ", %s, %" PRIu64 " connection%s",
+		     number(stream, "port"), string(stream, "tls", text), n, n == 1 ? "" : "s");
+	}
 	if (*string(root, "address", text)) {
 		char adapter[256];
 
@@ -188,6 +195,33 @@ static void print_header(struct page *p, const json_t *root)
 		line(p, "  address %s%s%s", text, *adapter ? ", adapter " : ", no adapter",
 		     adapter);
 	}
+}
+
+/* What a client does to its host, and what is wrong. */
+static void print_client(struct page *p, const json_t *root)
+{
+	char text[256];
+	char trouble[512];
+	const char *t = json_string_value(json_object_get(root, "trouble"));
+	size_t n = 0;
+
+	line(p, "culvert %s, client, up %s, pid %" PRIu64, string(root, "version", text),
+	     duration_text(seconds(root, "uptime"), trouble), number(root, "pid"));
+	if (*string(root, "public_key", text))
+		line(p, "  public key %s, UDP port %" PRIu64, text, number(root, "listen_port"));
+	if (*string(root, "adapter", text)) {
+		char address[256];
+
+		string(root, "address", address);
+		line(p, "  adapter %s%s%s, %s%s", text, *address ? ", address " : "", address,
+		     truth(root, "route_all") ? "all traffic" : "its own networks only",
+		     truth(root, "kill_switch") ? ", kill switch" : "");
+	}
+	for (; t && t[n] != '\0' && n < sizeof(trouble) - 1; n++)
+		trouble[n] = t[n] >= ' ' && t[n] <= '~' ? t[n] : '?';
+	trouble[n] = '\0';
+	if (n > 0)
+		line(p, "  %s", trouble);
 }
 
 /* -- peers ------------------------------------------------------------------------------------ */
@@ -201,6 +235,7 @@ enum {
 	PEER_RX,
 	PEER_TX,
 	PEER_MAPPINGS,
+	PEER_MTU,
 	N_PEER_COLUMNS,
 };
 
@@ -213,6 +248,7 @@ static const struct table_column peer_columns[N_PEER_COLUMNS] = {
 	[PEER_RX] = { "FROM", true, 2 },
 	[PEER_TX] = { "TO", true, 3 },
 	[PEER_MAPPINGS] = { "MAPPINGS", true, 1 },
+	[PEER_MTU] = { "MTU", true, 1 },
 };
 
 static void peer_row(struct table *t, const json_t *peer)
@@ -220,6 +256,7 @@ static void peer_row(struct table *t, const json_t *peer)
 	char text[256];
 	char unit[UNIT_TEXT_MAX];
 	int width = 40;
+	bool is_stream;
 
 	/* A nameless peer goes by as much of its key as `culvert peer list` shows. */
 	if (!*string(peer, "name", text)) {
@@ -232,13 +269,17 @@ static void peer_row(struct table *t, const json_t *peer)
 			   duration_text(seconds(peer, "handshake_age"), unit));
 	else
 		table_cell(t, PEER_HANDSHAKE, "never");
-	table_cell(t, PEER_ENDPOINT, "%s", string(peer, "endpoint", text));
+	is_stream = strcmp(string(peer, "transport", text), "stream") == 0;
+	table_cell(t, PEER_ENDPOINT, "%s%s", string(peer, "endpoint", text),
+		   is_stream ? " (stream)" : "");
 	table_cell(t, PEER_RX_RATE, "%s", rate_text(number(peer, "rx_rate"), unit));
 	table_cell(t, PEER_TX_RATE, "%s", rate_text(number(peer, "tx_rate"), unit));
 	table_cell(t, PEER_RX, "%s", bytes_text(number(peer, "rx_bytes"), unit));
 	table_cell(t, PEER_TX, "%s", bytes_text(number(peer, "tx_bytes"), unit));
 	if (has(peer, "mappings"))
 		table_cell(t, PEER_MAPPINGS, "%s", count_text(number(peer, "mappings"), text));
+	if (has(peer, "mtu"))
+		table_cell(t, PEER_MTU, "%" PRIu64, number(peer, "mtu"));
 }
 
 static void print_peers(struct page *p, const json_t *peers)
@@ -412,7 +453,12 @@ static void print_drops(struct page *p, const json_t *root)
 
 static void print_all(struct page *p, const json_t *root)
 {
-	print_header(p, root);
+	char role[256];
+
+	if (strcmp(string(root, "role", role), "client") == 0)
+		print_client(p, root);
+	else
+		print_header(p, root);
 	if (json_is_array(json_object_get(root, "peers")))
 		print_peers(p, json_object_get(root, "peers"));
 	if (json_is_object(json_object_get(root, "external")))

@@ -25,6 +25,8 @@ struct client_params {
 	bool terminal;             /* one calm status line instead of log lines */
 	bool daemon;               /* device: goes to the background once it can be configured */
 	int tun_fd;                /* device: adopted, as WG_TUN_FD; -1: none */
+	int uapi_fd;               /* device: the same of its listening socket, as WG_UAPI_FD */
+	bool keep_output;          /* device: also in the background */
 };
 
 /** client_run() - Return: the exit status.  Everything is said to the log or the terminal. */

@@ -274,12 +274,31 @@ struct inbox {
 	uint8_t tos[BATCH_MAX]; /* outer */
 };
 
+/* By which streams peers were heard: there they are answered. */
+static void note_streams(struct worker *w, const struct inbox *in)
+{
+	const struct endpoint *noted = NULL;
+	uint32_t peer = WG_NO_PEER;
+
+	for (size_t i = 0; i < in->n; i++) {
+		const struct wg_rx *rx = &in->rx[i];
+
+		if (rx->from->stream == 0 || rx->verdict != PASS ||
+		    (rx->from == noted && rx->peer == peer))
+			continue;
+		noted = rx->from;
+		peer = rx->peer;
+		path_heard_by_stream(w, peer, rx->from, rx->to);
+	}
+}
+
 /* Decrypted, joined to trains across receptions and peers, and each on its walk. */
 static void open_inbox(struct worker *w, struct inbox *in)
 {
 	size_t n = 0;
 
 	wg_tunnel_open(w->tunnel, in->rx, in->n, w->now);
+	note_streams(w, in);
 	for (size_t i = 0; i < in->n; i++)
 		n += accept_inner(w, &in->rx[i], in->tos[i], &w->trains[n]);
 	in->n = 0;
@@ -304,7 +323,13 @@ static void inbox_add(struct worker *w, struct inbox *in, const struct wg_rx *rx
 static void pass_on(struct worker *w, unsigned int to, const struct udp_rx *rx,
 		    const uint8_t *bytes, uint32_t len)
 {
-	struct post_datagram d = { .from = rx->from, .to = rx->to, .tos = rx->tos, .len = len };
+	struct post_datagram d = {
+		.from = rx->from,
+		.to = rx->to,
+		.tos = rx->tos,
+		.len = len,
+		.segment = len,
+	};
 
 	if (!post_send(w->post, w->number, to, POST_DATAGRAM, &d, sizeof(d), bytes, len))
 		path_drop(w, DROP_NO_MEMORY, 1);
@@ -319,32 +344,30 @@ static void sort_datagrams(struct worker *w, struct inbox *in, const struct udp_
 	for (uint32_t at = 0; at < rx->len; at += rx->segment) {
 		uint32_t len = rx->len - at < rx->segment ? rx->len - at : rx->segment;
 		uint8_t *bytes = rx->data + at;
-		int type = wg_message_type(bytes, len);
+		unsigned int owner = post_owner(w->workers, bytes, len);
 		struct wg_rx message = { bytes, len, &rx->from, &rx->to, PASS, WG_NO_PEER };
-		unsigned int owner;
 
 		counter_add(&w->counters.in_tunnel, 1);
-		if (type == 0) {
+		if (owner == POST_NOBODY)
 			path_drop(w, DROP_WG_MALFORMED, 1);
-			continue;
-		}
-		owner = type == WG_DATA ? (wg_receiver_index(bytes) % WG_SLOTS) % w->workers
-					: post_handshake(w->workers);
-		if (owner == w->number)
+		else if (owner == w->number)
 			inbox_add(w, in, &message, rx->tos);
 		else
 			pass_on(w, owner, rx, bytes, len);
 	}
 }
 
-void path_datagram(struct worker *w, const struct post_datagram *d, uint8_t *bytes)
+void path_datagrams(struct worker *w, const struct post_datagram *d, uint8_t *bytes)
 {
-	struct inbox in = {
-		.n = 1,
-		.rx = { { bytes, d->len, &d->from, &d->to, PASS, WG_NO_PEER } },
-		.tos = { d->tos },
-	};
+	struct inbox in;
 
+	in.n = 0;
+	for (uint32_t at = 0; at < d->len; at += d->segment) {
+		uint32_t len = d->len - at < d->segment ? d->len - at : d->segment;
+		struct wg_rx rx = { bytes + at, len, &d->from, &d->to, PASS, WG_NO_PEER };
+
+		inbox_add(w, &in, &rx, d->tos);
+	}
 	open_inbox(w, &in);
 }
 

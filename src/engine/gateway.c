@@ -52,6 +52,9 @@ static void receive(struct gateway *g, const struct post_message *m, uint64_t no
 	case POST_SESSION:
 	case POST_HANDSHAKE_FAILED:
 	case POST_INITIATE:
+	case POST_STREAM_SEND:
+	case POST_STREAM_USED:
+	case POST_STREAM_CLOSED:
 	case POST_EXTERNAL:
 	case POST_UPLINK:
 	case POST_LEASE:
@@ -100,6 +103,10 @@ static void serve_control(struct gateway *g, uint64_t now)
 			break;
 		case CONTROL_RELOAD:
 			answer = reload_on_request(g);
+			break;
+		case CONTROL_STOP:
+			answer = strdup("error: this is a gateway: end it with SIGTERM, or "
+					"`systemctl stop culvert`\n");
 			break;
 		}
 		control_server_answer(g->control, call.id, answer, answer ? strlen(answer) : 0,
@@ -202,6 +209,9 @@ static void stop_threads(struct gateway *g)
 {
 	if (g->n_threads > 0)
 		tell_all(g, POST_STOP, g->workers + 1);
+	if (g->n_threads > 0 && g->streams)
+		post_insist(g->post, post_main(g->workers), post_stream(g->workers), POST_STOP,
+			    NULL, 0);
 	for (unsigned int i = 0; i < g->n_threads; i++)
 		pthread_join(g->threads[i], NULL);
 	g->n_threads = 0;
@@ -211,6 +221,7 @@ static void stop_threads(struct gateway *g)
 static void close_all(struct gateway *g)
 {
 	stop_threads(g);
+	stream_server_free(g->streams);
 	handshake_free(g->handshake);
 	for (unsigned int i = 0; i < g->workers; i++)
 		worker_free(g->worker[i]);
@@ -220,6 +231,9 @@ static void close_all(struct gateway *g)
 	tun_free(g->tun);
 	for (unsigned int i = 0; i < g->workers; i++)
 		external_free(g->external[i]);
+	if (g->listener >= 0)
+		close(g->listener);
+	stream_tls_free(g->tls);
 	for (unsigned int i = 0; i <= g->workers; i++)
 		udp_free(g->udp[i]);
 	roster_free(g->roster);
@@ -269,6 +283,7 @@ int gateway_run(const char *config_path)
 		return 1;
 	g->path = config_path;
 	g->signals = -1;
+	g->listener = -1;
 	g->next_state = NEVER;
 	g->next_watchdog = NEVER;
 	g->started = loop_now();

@@ -21,11 +21,14 @@
 #include "engine/loopback.h"
 #include "engine/post.h"
 #include "engine/roster.h"
+#include "engine/stream_server.h"
+#include "engine/twins.h"
 #include "engine/worker.h"
 #include "io/control.h"
 #include "io/external.h"
 #include "io/loop.h"
 #include "io/notify.h"
+#include "io/stream.h"
 #include "io/tun.h"
 #include "io/udp.h"
 #include "io/uplink.h"
@@ -40,6 +43,7 @@ struct peer_view {
 	uint64_t rx_rate; /* bytes per second */
 	uint64_t tx_rate;
 	uint64_t heard; /* ns; when a worker last told its endpoint, 0: never */
+	struct twins twins;
 };
 
 struct gateway {
@@ -65,6 +69,8 @@ struct gateway {
 	struct udp *udp[1 + WORKERS_MAX];
 	struct external *external[WORKERS_MAX];
 	bool offload_external;     /* as the self-test found */
+	int listener;              /* of [Stream]; -1: none */
+	struct stream_tls *tls;    /* NULL: plain TCP, or none */
 	struct tun *tun;           /* NULL: no adapter */
 	struct loopback *loopback; /* instead of it, for DNS over TCP; else NULL */
 	struct dns_proxy *dns;
@@ -76,7 +82,8 @@ struct gateway {
 
 	struct worker *worker[WORKERS_MAX];
 	struct handshake *handshake;
-	pthread_t threads[WORKERS_MAX + 1]; /* the handshake thread last */
+	struct stream_server *streams;      /* NULL: none */
+	pthread_t threads[WORKERS_MAX + 2]; /* workers, the handshake thread, the stream thread */
 	unsigned int n_threads;
 
 	uint64_t next_housekeeping; /* ns */
@@ -109,6 +116,9 @@ void gateway_state_load(struct gateway *g);
 void gateway_state_save(struct gateway *g);
 
 /* report.c */
+/** gateway_stream_tls() - how [Stream] is encrypted, in words */
+const char *gateway_stream_tls(const struct config *config);
+
 /** gateway_status() - Return: malloc'd JSON, or NULL */
 char *gateway_status(struct gateway *g);
 

@@ -55,15 +55,23 @@ static bool under_load(struct handshake *h)
 
 static void send_message(struct handshake *h, const struct wg_output *out)
 {
+	uint32_t len = (uint32_t)out->len;
 	struct udp_tx tx = {
 		.data = out->message,
-		.len = (uint32_t)out->len,
-		.segment = (uint32_t)out->len,
+		.len = len,
+		.segment = len,
 		.to = &out->to,
 		.from = &out->from,
 	};
 
 	counter_add(&h->counters.generated, 1);
+	if (out->to.stream != 0) {
+		/* Who sends it counts it. */
+		if (!post_to_stream(h->post, self(h), h->workers, out->to.stream, out->message, len,
+				    len))
+			counter_add(&h->counters.drops[DROP_NO_MEMORY], 1);
+		return;
+	}
 	if (udp_send(h->udp, &tx) < 0)
 		counter_add(&h->counters.drops[DROP_WG_SEND], 1);
 	else
@@ -111,20 +119,25 @@ static void act(struct handshake *h, struct wg_output *out)
 static void one_datagram(struct handshake *h, const struct endpoint *from, const struct addr *to,
 			 uint8_t tos, const uint8_t *bytes, uint32_t len)
 {
-	int type = wg_message_type(bytes, len);
+	unsigned int owner = post_owner(h->workers, bytes, len);
 	struct wg_output out;
 	enum verdict v;
 
-	if (type == WG_DATA) {
-		struct post_datagram d = { .from = *from, .to = *to, .tos = tos, .len = len };
-		unsigned int owner = wg_receiver_index(bytes) % WG_SLOTS % h->workers;
+	if (owner == POST_NOBODY) {
+		counter_add(&h->counters.drops[DROP_WG_MALFORMED], 1);
+		return;
+	}
+	if (owner != self(h)) {
+		struct post_datagram d = {
+			.from = *from,
+			.to = *to,
+			.tos = tos,
+			.len = len,
+			.segment = len,
+		};
 
 		if (!post_send(h->post, self(h), owner, POST_DATAGRAM, &d, sizeof(d), bytes, len))
 			counter_add(&h->counters.drops[DROP_NO_MEMORY], 1);
-		return;
-	}
-	if (type == 0) {
-		counter_add(&h->counters.drops[DROP_WG_MALFORMED], 1);
 		return;
 	}
 	v = wg_handshaker_receive(h->handshaker, bytes, len, from, to, under_load(h), h->now, &out);
@@ -207,7 +220,9 @@ static void receive(struct handshake *h, const struct post_message *m)
 		struct post_datagram d;
 
 		memcpy(&d, m->body, sizeof(d));
-		one_datagram(h, &d.from, &d.to, d.tos, m->body + sizeof(d), d.len);
+		for (uint32_t at = 0; at < d.len; at += d.segment)
+			one_datagram(h, &d.from, &d.to, d.tos, m->body + sizeof(d) + at,
+				     d.len - at < d.segment ? d.len - at : d.segment);
 		break;
 	}
 	case POST_INITIATE:
@@ -230,6 +245,9 @@ static void receive(struct handshake *h, const struct post_message *m)
 	case POST_TRAIN_TO_HOST:
 	case POST_SESSION:
 	case POST_HANDSHAKE_FAILED:
+	case POST_STREAM_SEND:
+	case POST_STREAM_USED:
+	case POST_STREAM_CLOSED:
 	case POST_EXTERNAL:
 	case POST_UPLINK:
 	case POST_LEASE:

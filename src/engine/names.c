@@ -1,44 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "engine/names.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "io/loop.h"
 
 #define PATIENCE_S 2
 
 struct name {
-	char *host;
-	struct addr addr;
+	char *host; /* NULL: nothing to ask for */
+	struct names_answer answer;
 };
 
-/* Shared by main and the thread; whoever is done last frees it. */
-struct errand {
+/* Shared by who asks and the thread; whoever is done last frees it. */
+struct names {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
+	int waker;      /* a descriptor: tells what the condition tells */
 	bool finished;  /* the thread has asked for all */
-	bool abandoned; /* main waits no longer */
+	bool abandoned; /* nobody waits any longer */
 	size_t n;
 	struct name names[];
 };
 
-static struct errand *errand_free(struct errand *e)
+static struct names *destroy(struct names *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		free(e->names[i].host);
+	if (e->waker >= 0)
+		close(e->waker);
 	pthread_cond_destroy(&e->done);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 	return NULL;
 }
 
-static struct errand *errand_new(const char *const *hosts, size_t n)
+static struct names *create(size_t n)
 {
-	struct errand *e = calloc(1, sizeof(*e) + n * sizeof(e->names[0]));
+	struct names *e = calloc(1, sizeof(*e) + n * sizeof(e->names[0]));
 	pthread_condattr_t attributes;
 
 	if (!e)
@@ -48,58 +54,122 @@ static struct errand *errand_new(const char *const *hosts, size_t n)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&e->done, &attributes);
 	pthread_condattr_destroy(&attributes);
-	for (e->n = 0; e->n < n; e->n++) {
-		e->names[e->n].host = strdup(hosts[e->n]);
-		if (!e->names[e->n].host)
-			return errand_free(e);
-	}
-	return e;
+	e->n = n;
+	e->waker = waker_new();
+	return e->waker < 0 ? destroy(e) : e;
 }
 
-static struct addr look_up(const char *host)
+static struct names_answer look_up(const char *host)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
+	struct names_answer answer = { .absent = false };
 	struct addrinfo *list;
-	struct addr addr = { .family = ADDR_NONE };
+	int r = getaddrinfo(host, NULL, &hints, &list);
 
-	if (getaddrinfo(host, NULL, &hints, &list) != 0)
-		return addr;
+	if (r != 0) {
+		answer.absent = r == EAI_NONAME || r == EAI_NODATA;
+		return answer;
+	}
 	if (list->ai_family == AF_INET6) {
-		addr.family = ADDR_IP6;
-		memcpy(addr.bytes, &((struct sockaddr_in6 *)(void *)list->ai_addr)->sin6_addr, 16);
+		answer.addr.family = ADDR_IP6;
+		memcpy(answer.addr.bytes,
+		       &((struct sockaddr_in6 *)(void *)list->ai_addr)->sin6_addr, 16);
 	} else {
-		addr.family = ADDR_IP4;
-		memcpy(addr.bytes, &((struct sockaddr_in *)(void *)list->ai_addr)->sin_addr, 4);
+		answer.addr.family = ADDR_IP4;
+		memcpy(answer.addr.bytes, &((struct sockaddr_in *)(void *)list->ai_addr)->sin_addr,
+		       4);
 	}
 	freeaddrinfo(list);
-	return addr;
+	return answer;
+}
+
+static void finish(struct names *e)
+{
+	e->finished = true;
+	pthread_cond_signal(&e->done);
+	waker_wake(e->waker);
 }
 
 static void *run(void *arg)
 {
-	struct errand *e = arg;
+	struct names *e = arg;
 	bool abandoned = false;
 
 	for (size_t i = 0; i < e->n && !abandoned; i++) {
-		struct addr addr = look_up(e->names[i].host);
+		struct names_answer answer;
 
+		if (!e->names[i].host)
+			continue;
+		answer = look_up(e->names[i].host);
 		pthread_mutex_lock(&e->lock);
-		e->names[i].addr = addr;
+		e->names[i].answer = answer;
 		abandoned = e->abandoned;
 		pthread_mutex_unlock(&e->lock);
 	}
 	pthread_mutex_lock(&e->lock);
 	abandoned = e->abandoned;
-	e->finished = true;
-	pthread_cond_signal(&e->done);
+	finish(e);
 	pthread_mutex_unlock(&e->lock);
 	if (abandoned)
-		errand_free(e);
+		destroy(e);
 	return NULL;
 }
 
-/* Takes what is there when the thread has finished, or when patience ends. */
-static void collect(struct errand *e, struct addr *ret)
+/* Literal addresses are answered here.  Return: how many are to be asked for, or -ENOMEM. */
+static int prepare(struct names *e, const char *const *hosts)
+{
+	int asked = 0;
+
+	for (size_t i = 0; i < e->n; i++) {
+		if (hosts[i][0] == '\0' || addr_parse(hosts[i], &e->names[i].answer.addr))
+			continue;
+		e->names[i].host = strdup(hosts[i]);
+		if (!e->names[i].host)
+			return -ENOMEM;
+		asked++;
+	}
+	return asked;
+}
+
+static int start(struct names *e)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &detached, run, e);
+	pthread_attr_destroy(&detached);
+	return -r;
+}
+
+int names_ask(const char *const *hosts, size_t n, struct names **ret)
+{
+	struct names *e = create(n);
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	r = prepare(e, hosts);
+	if (r == 0)
+		finish(e);
+	else if (r > 0)
+		r = start(e);
+	if (r < 0) {
+		destroy(e);
+		return r;
+	}
+	*ret = e;
+	return 0;
+}
+
+int names_fd(const struct names *e)
+{
+	return e->waker;
+}
+
+bool names_wait(struct names *e)
 {
 	struct timespec until;
 	bool finished;
@@ -110,54 +180,48 @@ static void collect(struct errand *e, struct addr *ret)
 	pthread_mutex_lock(&e->lock);
 	while (!e->finished && r == 0)
 		r = pthread_cond_timedwait(&e->done, &e->lock, &until);
+	finished = e->finished;
+	pthread_mutex_unlock(&e->lock);
+	return finished;
+}
+
+void names_take(struct names *e, struct names_answer *ret)
+{
+	pthread_mutex_lock(&e->lock);
 	for (size_t i = 0; i < e->n; i++)
-		ret[i] = e->names[i].addr;
+		ret[i] = e->names[i].answer;
+	pthread_mutex_unlock(&e->lock);
+}
+
+struct names *names_free(struct names *e)
+{
+	bool finished;
+
+	if (!e)
+		return NULL;
+	pthread_mutex_lock(&e->lock);
 	finished = e->finished;
 	e->abandoned = true;
 	pthread_mutex_unlock(&e->lock);
-	if (finished)
-		errand_free(e);
-}
-
-static void ask(const char *const *hosts, size_t n, struct addr *ret)
-{
-	struct errand *e = errand_new(hosts, n);
-	pthread_attr_t detached;
-	pthread_t thread;
-	int r;
-
-	if (!e)
-		return;
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &detached, run, e);
-	pthread_attr_destroy(&detached);
-	if (r == 0)
-		collect(e, ret);
-	else
-		errand_free(e);
+	return finished ? destroy(e) : NULL;
 }
 
 void names_find(const char *const *hosts, size_t n, struct addr *ret)
 {
-	const char **names = calloc(n ? n : 1, sizeof(*names));
-	struct addr *found = calloc(n ? n : 1, sizeof(*found));
-	size_t *place = calloc(n ? n : 1, sizeof(*place));
-	size_t n_names = 0;
+	struct names_answer *answers = calloc(n ? n : 1, sizeof(*answers));
+	struct names *e = NULL;
 
+	/* Without memory or a thread the literal ones are still of use. */
 	for (size_t i = 0; i < n; i++) {
 		ret[i] = (struct addr){ .family = ADDR_NONE };
-		if (hosts[i][0] == '\0' || addr_parse(hosts[i], &ret[i]) || !names || !place)
-			continue;
-		place[n_names] = i;
-		names[n_names++] = hosts[i];
+		(void)addr_parse(hosts[i], &ret[i]);
 	}
-	if (n_names > 0 && found) {
-		ask(names, n_names, found);
-		for (size_t i = 0; i < n_names; i++)
-			ret[place[i]] = found[i];
+	if (answers && names_ask(hosts, n, &e) == 0) {
+		(void)names_wait(e);
+		names_take(e, answers);
+		for (size_t i = 0; i < n; i++)
+			ret[i] = answers[i].addr;
 	}
-	free(place);
-	free(found);
-	free(names);
+	names_free(e);
+	free(answers);
 }

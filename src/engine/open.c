@@ -155,6 +155,54 @@ static int open_udp(struct gateway *g)
 	return r;
 }
 
+static int open_tls(struct gateway *g)
+{
+	const struct config *c = g->config;
+	int r;
+
+	if (c->stream_tls == CONFIG_STREAM_PLAIN)
+		return 0;
+	if (c->stream_tls == CONFIG_STREAM_SELF_SIGNED)
+		r = stream_tls_self_signed(c->private_key, &g->tls);
+	else
+		r = stream_tls_server(c->stream_certificate, c->stream_key, &g->tls);
+	if (r == -EBADMSG)
+		log_error("%s and %s are not a certificate and its key in PEM: correct [Stream] "
+			  "of %s",
+			  c->stream_certificate, c->stream_key, g->path);
+	else if (r < 0 && c->stream_tls == CONFIG_STREAM_CERTIFICATE)
+		log_error("can't read %s and %s: %s; make both readable for this user",
+			  c->stream_certificate, c->stream_key, strerror(-r));
+	else if (r < 0)
+		log_error("can't make a certificate for [Stream]: %s", strerror(-r));
+	return r;
+}
+
+static int open_stream(struct gateway *g)
+{
+	unsigned int port = g->config->stream_port;
+	int r;
+
+	if (port == 0)
+		return 0;
+	r = open_tls(g);
+	if (r < 0)
+		return r;
+	r = stream_listen((uint16_t)port);
+	if (r == -EADDRINUSE)
+		log_error("TCP port %u is in use by another program: stop that one or change Port "
+			  "in [Stream] of %s",
+			  port, g->path);
+	else if (r == -EACCES || r == -EPERM)
+		log_error("no permission for TCP port %u: choose a port above 1023 in [Stream] or "
+			  "give CAP_NET_BIND_SERVICE",
+			  port);
+	else if (r < 0)
+		log_error("can't open TCP port %u: %s", port, strerror(-r));
+	g->listener = r;
+	return r < 0 ? r : 0;
+}
+
 static int open_external(struct gateway *g)
 {
 	int r = external_open_group(&g->uplink, g->workers, g->external);
@@ -291,6 +339,8 @@ int gateway_open_path(struct gateway *g)
 	int r = open_udp(g);
 
 	if (r >= 0)
+		r = open_stream(g); /* before ports are leased, which it might be one of */
+	if (r >= 0)
 		r = open_external(g);
 	if (r < 0)
 		return r;
@@ -302,7 +352,7 @@ int gateway_open_path(struct gateway *g)
 /* Everything privileged is open; threads that start from here on inherit what is left. */
 int gateway_enter_sandbox(struct gateway *g)
 {
-	struct sandbox_params params = { .net_admin = g->tun != NULL };
+	struct sandbox_params params = { .net_raw = true, .net_admin = g->tun != NULL };
 	int r = sandbox_enter(&params);
 
 	if (r == -EINVAL || r == -ENOSYS) {
@@ -340,6 +390,7 @@ static int new_worker(struct gateway *g, unsigned int number)
 		.workers = g->workers,
 		.post = g->post,
 		.udp = g->udp[1 + number],
+		.stream_port = g->config->stream_port,
 		.external = g->external[number],
 		.tun = number == 0 ? g->tun : NULL,
 		.has_adapter = g->tun != NULL,
@@ -373,6 +424,18 @@ static int new_handshake(struct gateway *g)
 	return r;
 }
 
+static int new_stream_server(struct gateway *g)
+{
+	struct stream_server_params params = {
+		.workers = g->workers,
+		.post = g->post,
+		.listener = g->listener,
+		.tls = g->tls,
+	};
+
+	return g->listener < 0 ? 0 : stream_server_new(&params, &g->streams);
+}
+
 static void *worker_thread(void *arg)
 {
 	int r = worker_run(arg);
@@ -388,6 +451,12 @@ static void *handshake_thread(void *arg)
 
 	if (r < 0)
 		log_error("the handshake thread could not start: %s", strerror(-r));
+	return NULL;
+}
+
+static void *stream_thread(void *arg)
+{
+	stream_server_run(arg);
 	return NULL;
 }
 
@@ -411,6 +480,9 @@ static void announce(const struct gateway *g)
 	log_notice("gateway %s on UDP port %u, %zu peer%s, %u worker%s",
 		   prefix_format(&tunnel, address), udp_port(g->udp[0]), g->config->n_peers,
 		   g->config->n_peers == 1 ? "" : "s", g->workers, g->workers == 1 ? "" : "s");
+	if (g->streams)
+		log_notice("streams on TCP port %u, %s", g->config->stream_port,
+			   gateway_stream_tls(g->config));
 	log_notice("external interface %s, address %s, MTU %u, %s; guards: TCP %s, UDP %s",
 		   g->uplink.name, addr_format(&ext, external), g->uplink.mtu,
 		   external_offload(g->external[0]), leases_guard(g->leases, NAT_TCP),
@@ -427,12 +499,16 @@ int gateway_start_threads(struct gateway *g)
 		r = new_worker(g, i);
 	if (r >= 0)
 		r = new_handshake(g);
+	if (r >= 0)
+		r = new_stream_server(g);
 	for (unsigned int i = 0; i < g->workers && r >= 0; i++) {
 		snprintf(name, sizeof(name), "worker-%u", i);
 		r = spawn(g, worker_thread, g->worker[i], name);
 	}
 	if (r >= 0)
 		r = spawn(g, handshake_thread, g->handshake, "handshake");
+	if (r >= 0 && g->streams)
+		r = spawn(g, stream_thread, g->streams, "streams");
 	if (r < 0)
 		log_error("could not start: %s", strerror(-r));
 	else

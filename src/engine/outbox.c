@@ -108,8 +108,12 @@ static void send_train(struct outbox *o)
 	if (r == -EMSGSIZE && to->stream == 0)
 		peer_mtu_learn(o->mtus, o->peer, to, udp_path_mtu(to), o->now);
 	if (r < 0)
-		drop(o, to->stream ? DROP_STREAM_STALE : DROP_WG_SEND, o->n);
-	else
+		drop(o,
+		     to->stream == 0 ? DROP_WG_SEND
+		     : r == -ENOBUFS ? DROP_NO_MEMORY
+				     : DROP_STREAM_STALE,
+		     o->n);
+	else if (r != OUTBOX_HANDED_ON)
 		counter_add(&o->counters->out_tunnel, o->n);
 }
 

@@ -30,8 +30,11 @@
 
 /*
  * The way out.  @tx->to tells whether it is a stream.
- * Return: 0, or -errno: nothing, or not all of it, was sent; -EMSGSIZE: the path is narrower.
+ * Return: 0; OUTBOX_HANDED_ON: to another thread, who counts it; or -errno: nothing, or not all of it,
+ * was sent; -EMSGSIZE: the path is narrower; for a stream -ENOBUFS: no room on the way to it.
  */
+#define OUTBOX_HANDED_ON 1
+
 struct outbox_send {
 	int (*send)(void *ctx, uint32_t peer, unsigned int lane, const struct udp_tx *tx);
 	void *ctx;

@@ -6,11 +6,13 @@
  * from_tunnel.c datagrams -> decrypted -> joined -> routed -> translated -> out
  * from_outside.c trains of the external interface and of the adapter, towards a peer
  * to_peer.c     cut -> outbox.h: gathered, encrypted, one UDP_SEGMENT send; what waits for a session
+ * streams.c     a peer that is heard by TCP: its bundle, and the way to the stream thread
  * local.c       what is addressed to us: ping, DNS, the host; ICMP answers
  */
 #ifndef CULVERT_ENGINE_PATH_H
 #define CULVERT_ENGINE_PATH_H
 
+#include "engine/bundle.h"
 #include "engine/loopback.h"
 #include "engine/outbox.h"
 #include "engine/peer_mtu.h"
@@ -32,6 +34,7 @@ struct worker {
 	struct loop *loop; /* NULL in a replay */
 	struct post *post;
 	struct udp *udp;
+	uint16_t stream_port; /* of [Stream]; 0: none */
 	struct external *external;
 	struct tun *tun;
 	bool has_adapter;
@@ -55,6 +58,7 @@ struct worker {
 
 	struct staging *staging;
 	struct peer_mtu *mtu;
+	struct bundles *bundles;
 	struct icmp_budget icmp;
 	struct outbox *outbox;
 	struct train trains[BATCH_MAX];
@@ -83,7 +87,7 @@ static inline uint32_t path_mtu(const struct worker *w, uint32_t peer)
 
 /* from_tunnel.c */
 unsigned int path_tunnel_poll(struct worker *w);
-void path_datagram(struct worker *w, const struct post_datagram *d, uint8_t *bytes);
+void path_datagrams(struct worker *w, const struct post_datagram *d, uint8_t *bytes);
 
 /** path_from_peer() - a train that peer @peer sent: routed, translated, gone.
  *  Context, as for all below: the worker; @t may be changed. */
@@ -122,6 +126,26 @@ void path_session(struct worker *w, struct post_session *s);
 
 /** path_send() - the outbox's way out: this worker's socket.  @worker: a struct worker. */
 int path_send(void *worker, uint32_t peer, unsigned int lane, const struct udp_tx *tx);
+
+/* streams.c */
+/** path_heard_by_stream() - a message of @peer by the stream @from was genuine */
+void path_heard_by_stream(struct worker *w, uint32_t peer, const struct endpoint *from,
+			  const struct addr *to);
+
+/** path_forget_streams() - the peer is another, or gone: its streams are closed */
+void path_forget_streams(struct worker *w, uint32_t peer);
+
+/** path_lane() - the outbox's lane for a flow (packet/flow_hash.h) to a peer at @to */
+unsigned int path_lane(const struct endpoint *to, uint32_t flow);
+
+/** path_send_by_stream() - as struct outbox_send has it */
+int path_send_by_stream(struct worker *w, uint32_t peer, unsigned int lane,
+			const struct udp_tx *tx);
+
+/** path_mend_endpoint() - before a handshake with @peer is asked for: if the stream by which it was
+ *  heard last is closed, it is where another one of its streams leads.
+ *  Return: whether it is reached by a stream. */
+bool path_mend_endpoint(struct worker *w, uint32_t peer);
 
 /* local.c */
 /** path_to_gateway() - for 10.66.77.1: answered here, or the host's */

@@ -48,11 +48,16 @@ struct peer_mtu *peer_mtu_free(struct peer_mtu *m)
 	return NULL;
 }
 
+void peer_mtu_set_inside(struct peer_mtu *m, uint32_t inside)
+{
+	m->inside = inside;
+}
+
 uint32_t peer_mtu_get(const struct peer_mtu *m, uint32_t peer, uint64_t now)
 {
 	const struct learnt *l = &m->peers[peer];
 
-	return l->inside != 0 && now < l->until ? l->inside : m->inside;
+	return l->inside != 0 && l->inside < m->inside && now < l->until ? l->inside : m->inside;
 }
 
 void peer_mtu_learn(struct peer_mtu *m, uint32_t peer, const struct endpoint *to, uint32_t path,

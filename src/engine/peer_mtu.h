@@ -23,6 +23,9 @@ struct peer_mtu;
 int peer_mtu_new(uint32_t peers_max, uint32_t inside, struct peer_mtu **ret);
 struct peer_mtu *peer_mtu_free(struct peer_mtu *m);
 
+/** peer_mtu_set_inside() - the tunnel's MTU has changed; what was learnt stays */
+void peer_mtu_set_inside(struct peer_mtu *m, uint32_t inside);
+
 /** peer_mtu_get() - the longest inner packet for @peer now, bytes */
 uint32_t peer_mtu_get(const struct peer_mtu *m, uint32_t peer, uint64_t now);
 

@@ -37,17 +37,28 @@ static struct ring *ring_of(const struct post *post, unsigned int from, unsigned
 	return post->rings[from * post->n_threads + to];
 }
 
+unsigned int post_owner(unsigned int workers, const uint8_t *message, size_t len)
+{
+	int type = wg_message_type(message, len);
+
+	if (type == 0)
+		return POST_NOBODY;
+	if (type != WG_DATA)
+		return post_handshake(workers);
+	return wg_receiver_index(message) % WG_SLOTS % workers;
+}
+
 int post_new(unsigned int workers, struct post **ret)
 {
 	struct post *post;
 	int r = 0;
 
-	if (workers + 2 > THREADS_MAX)
+	if (workers + 3 > THREADS_MAX)
 		return -EINVAL;
 	post = calloc(1, sizeof(*post));
 	if (!post)
 		return -ENOMEM;
-	post->n_threads = workers + 2;
+	post->n_threads = workers + 3;
 	for (unsigned int i = 0; i < THREADS_MAX; i++)
 		post->inbox[i].fd = -1;
 	for (unsigned int i = 0; i < post->n_threads && r >= 0; i++) {
@@ -86,7 +97,8 @@ int post_fd(const struct post *post, unsigned int to)
 static bool is_packet(enum post_kind kind)
 {
 	return kind == POST_DATAGRAM || kind == POST_TRAIN_TO_PEER ||
-	       kind == POST_TRAIN_FROM_OUTSIDE || kind == POST_TRAIN_TO_HOST;
+	       kind == POST_TRAIN_FROM_OUTSIDE || kind == POST_TRAIN_TO_HOST ||
+	       kind == POST_STREAM_SEND;
 }
 
 uint8_t *post_reserve(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,
@@ -121,6 +133,15 @@ bool post_send(struct post *post, unsigned int from, unsigned int to, enum post_
 		memcpy(p + body_len, data, data_len);
 	post_commit(post, from, to, body_len + data_len);
 	return true;
+}
+
+bool post_to_stream(struct post *post, unsigned int from, unsigned int workers, uint32_t stream,
+		    const uint8_t *data, uint32_t len, uint32_t segment)
+{
+	struct post_stream_send body = { .stream = stream, .len = len, .segment = segment };
+
+	return post_send(post, from, post_stream(workers), POST_STREAM_SEND, &body, sizeof(body),
+			 data, len);
 }
 
 void post_insist(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,

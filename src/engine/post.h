@@ -6,11 +6,13 @@
  * of threads (base/ring.h), and the receiver is woken by its eventfd.  The list of
  * messages below is the whole interface between threads.
  *
- * Thread numbers: workers are 0..workers-1, then the handshake thread, then main.
+ * Thread numbers: workers are 0..workers-1, then the handshake thread, then main, then the stream
+ * thread, which runs only where [Stream] is configured.
  */
 #ifndef CULVERT_ENGINE_POST_H
 #define CULVERT_ENGINE_POST_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +26,8 @@ struct external;
 struct table;
 
 enum post_kind {
-	/* any thread to a worker or the handshake thread: a datagram that the kernel steered
-	   elsewhere because it was glued to another */
+	/* any thread to a worker or the handshake thread: messages that came by a stream, or that the
+	   kernel steered elsewhere because they were glued to another's */
 	POST_DATAGRAM,
 	/* worker to worker: trains, as post_train and then the whole packet */
 	POST_TRAIN_TO_PEER,      /* for a client of the other worker */
@@ -37,7 +39,12 @@ enum post_kind {
 	/* worker to the handshake thread */
 	POST_INITIATE, /* post_peer */
 	POST_ENDPOINT, /* post_peer; also handshake thread to worker */
-	/* main to all */
+	/* workers, the handshake thread and the stream thread */
+	POST_STREAM_SEND,   /* post_stream_send: to the stream thread, and the messages */
+	POST_STREAM_USED,   /* post_stream: to it, a message that came by this stream was genuine */
+	POST_STREAM_CLOSED, /* post_stream: from it to workers, what goes there is lost; to it, it
+			       is to be closed */
+	/* main to workers and the handshake thread */
 	POST_TABLE, /* post_table: acknowledged by the same message */
 	/* main to workers */
 	POST_EXTERNAL, /* post_external: the end of another interface, to use and to free */
@@ -56,7 +63,23 @@ struct post_datagram {
 	struct addr to;
 	uint8_t tos;
 	uint32_t len; /* the bytes follow */
+	uint32_t
+		segment; /* of each message but the last, which may be shorter; len: there is one */
 };
+
+struct post_stream_send {
+	uint32_t stream; /* endpoint.stream */
+	uint32_t len;    /* the bytes follow */
+	uint32_t segment;
+};
+
+struct post_stream {
+	uint32_t stream;
+};
+
+/* Streams that there may be at a time.  A stream's number modulo this is its place; whoever has the
+   place next has a higher number, but for the wrap. */
+#define STREAM_PLACES 1024u
 
 struct post_train {
 	uint32_t peer;
@@ -116,6 +139,19 @@ static inline unsigned int post_main(unsigned int workers)
 	return workers + 1;
 }
 
+static inline unsigned int post_stream(unsigned int workers)
+{
+	return workers + 2;
+}
+
+/**
+ * post_owner() - whose a message of the tunnel is
+ * @message: @len bytes, hostile
+ * Return: a worker or the handshake thread; POST_NOBODY: it is no WireGuard message.
+ */
+#define POST_NOBODY UINT_MAX
+unsigned int post_owner(unsigned int workers, const uint8_t *message, size_t len);
+
 /** post_fd() - readable when messages wait for thread @to */
 int post_fd(const struct post *post, unsigned int to);
 
@@ -127,6 +163,14 @@ int post_fd(const struct post *post, unsigned int to);
  */
 bool post_send(struct post *post, unsigned int from, unsigned int to, enum post_kind kind,
 	       const void *body, size_t body_len, const void *data, size_t data_len);
+
+/**
+ * post_to_stream() - messages for the stream thread to send, equal but for the last
+ * Context: thread @from, a worker or the handshake thread.
+ * Return: false when the ring is full: nothing was sent.
+ */
+bool post_to_stream(struct post *post, unsigned int from, unsigned int workers, uint32_t stream,
+		    const uint8_t *data, uint32_t len, uint32_t segment);
 
 /**
  * post_insist() - a message that must arrive: waits for room, a millisecond at a time

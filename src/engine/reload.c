@@ -91,6 +91,10 @@ static void keep_fixed(struct config *new, const struct config *old)
 	    new->tcp_transitory != old->tcp_transitory || new->udp_timeout != old->udp_timeout ||
 	    new->icmp_timeout != old->icmp_timeout)
 		log_notice("[Nat] changes at the next start");
+	if (new->stream_port != old->stream_port || new->stream_tls != old->stream_tls ||
+	    strcmp(new->stream_certificate, old->stream_certificate) != 0 ||
+	    strcmp(new->stream_key, old->stream_key) != 0)
+		log_notice("[Stream] changes at the next start");
 	if (new->dns != old->dns)
 		log_notice("[Dns] Enabled changes at the next start");
 	new->listen_port = old->listen_port;
@@ -108,6 +112,10 @@ static void keep_fixed(struct config *new, const struct config *old)
 	new->udp_timeout = old->udp_timeout;
 	new->icmp_timeout = old->icmp_timeout;
 	new->dns = old->dns;
+	new->stream_port = old->stream_port;
+	new->stream_tls = old->stream_tls;
+	memcpy(new->stream_certificate, old->stream_certificate, sizeof(new->stream_certificate));
+	memcpy(new->stream_key, old->stream_key, sizeof(new->stream_key));
 }
 
 int gateway_reload(struct gateway *g, char *complaint)
@@ -363,6 +371,7 @@ void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64
 	const struct table *t = roster_table(g->roster);
 	struct peer_view *view = &g->views[where->peer];
 	char text[ENDPOINT_TEXT_MAX];
+	char before[ENDPOINT_TEXT_MAX];
 	char key[CONFIG_KEY_TEXT_MAX];
 
 	if (where->peer >= t->n_slots || !t->peers[where->peer].used)
@@ -370,9 +379,15 @@ void gateway_peer_heard(struct gateway *g, const struct post_peer *where, uint64
 	roster_heard(g->roster, where);
 	g->next_state = earlier(g->next_state, now + NS_PER_S / 2);
 	if (view->heard == 0 || now - view->heard > AWAY)
-		log_notice("peer %s is at %s", peer_label(&t->peers[where->peer], key),
-			   endpoint_format(&where->to, text));
+		log_notice("peer %s is at %s%s", peer_label(&t->peers[where->peer], key),
+			   endpoint_format(&where->to, text), where->to.stream ? " (stream)" : "");
 	view->heard = now;
+	if (twins_heard(&view->twins, &where->to, now))
+		log_warning("peer %s is heard from %s and %s in turns, as if two devices had its "
+			    "file: give each one of its own, by `culvert peer add`",
+			    peer_label(&t->peers[where->peer], key),
+			    endpoint_format(&view->twins.before, before),
+			    endpoint_format(&view->twins.here, text));
 }
 
 void gateway_state_load(struct gateway *g)

@@ -100,6 +100,23 @@ static void add_peer(const struct gateway *g, uint32_t number, struct status_pee
 	out->runtime = p->runtime;
 }
 
+const char *gateway_stream_tls(const struct config *config)
+{
+	return config->stream_tls == CONFIG_STREAM_PLAIN         ? "without TLS"
+	       : config->stream_tls == CONFIG_STREAM_SELF_SIGNED ? "TLS, self-signed"
+								 : "TLS, certificate";
+}
+
+static void add_streams(const struct gateway *g, struct status *s)
+{
+	if (!g->streams)
+		return;
+	s->stream_port = g->config->stream_port;
+	s->stream_tls = gateway_stream_tls(g->config);
+	s->stream_connections = stream_server_connections(g->streams);
+	add_path(s, stream_server_counters(g->streams));
+}
+
 static void fill_head(const struct gateway *g, struct status *s, uint64_t now)
 {
 	snprintf(s->version, sizeof(s->version), "%s", CULVERT_VERSION);
@@ -143,6 +160,7 @@ char *gateway_status(struct gateway *g)
 		for (unsigned int i = 0; i < g->workers; i++)
 			add_path(s, worker_counters(g->worker[i]));
 		add_path(s, handshake_counters(g->handshake));
+		add_streams(g, s);
 		add_overruns(g, s);
 		if (g->dns)
 			dns_proxy_status(g->dns, s, upstreams);

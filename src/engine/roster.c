@@ -319,7 +319,8 @@ char *roster_state(const struct roster *r, uint64_t (*handshake)(void *ctx, uint
 							    : (struct endpoint){ .port = 0 };
 		uint64_t when = handshake(ctx, i);
 
-		if (e.addr.family == ADDR_NONE || when == 0)
+		/* By a stream nobody can be called: the client connects anew. */
+		if (e.addr.family == ADDR_NONE || e.stream != 0 || when == 0)
 			continue;
 		memcpy(peers[n].public_key, r->table->peers[i].public_key, WG_KEY_LEN);
 		peers[n].endpoint = e;

@@ -57,6 +57,7 @@ static void remove_peer(struct worker *w, uint32_t number)
 {
 	outbox_purge(w->outbox, number, DROP_ROUTE_NO_PEER);
 	peer_mtu_forget(w->mtu, number);
+	path_forget_streams(w, number);
 	wg_tunnel_peer_remove(w->tunnel, number);
 	nat_client_remove(w->nat, number);
 	counter_set(&w->client_mappings[number], 0);
@@ -227,7 +228,7 @@ static void receive(struct worker *w, const struct post_message *m)
 		struct post_datagram d;
 
 		memcpy(&d, m->body, sizeof(d));
-		path_datagram(w, &d, m->body + sizeof(d));
+		path_datagrams(w, &d, m->body + sizeof(d));
 		break;
 	}
 	case POST_TRAIN_TO_PEER:
@@ -267,10 +268,16 @@ static void receive(struct worker *w, const struct post_message *m)
 	case POST_TRIM:
 		return_idle_leases(w);
 		break;
+	case POST_STREAM_CLOSED:
+		bundle_closed(w->bundles,
+			      ((const struct post_stream *)(const void *)m->body)->stream);
+		break;
 	case POST_STOP:
 		w->stopped = true;
 		break;
 	case POST_INITIATE:
+	case POST_STREAM_SEND:
+	case POST_STREAM_USED:
 	case POST_LEASE_WANTED:
 		break; /* not for workers */
 	}
@@ -376,6 +383,7 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 	w->workers = params->workers;
 	w->post = params->post;
 	w->udp = params->udp;
+	w->stream_port = params->stream_port;
 	w->external = params->external;
 	w->tun = params->tun;
 	w->has_adapter = params->has_adapter;
@@ -388,6 +396,8 @@ int worker_new(const struct worker_params *params, struct worker **ret)
 		r = nat_new(params->nat, w->rng, &w->nat);
 	if (r >= 0)
 		r = peer_mtu_new(params->table->peers_max, inside, &w->mtu);
+	if (r >= 0)
+		r = bundles_new(params->table->peers_max, &w->bundles);
 	if (r >= 0)
 		r = staging_new(params->table->peers_max, packet_max, &w->staging);
 	if (r >= 0)
@@ -422,6 +432,7 @@ struct worker *worker_free(struct worker *w)
 	free(w->client_mappings);
 	outbox_free(w->outbox);
 	staging_free(w->staging);
+	bundles_free(w->bundles);
 	peer_mtu_free(w->mtu);
 	nat_free(w->nat);
 	wg_tunnel_free(w->tunnel);

@@ -31,6 +31,7 @@ struct worker_params {
 	unsigned int workers;
 	struct post *post;         /* borrowed, as all below */
 	struct udp *udp;           /* this worker's socket */
+	uint16_t stream_port;      /* of [Stream]; 0: none */
 	struct external *external; /* this worker's end */
 	struct tun *tun;           /* worker 0 if there is an adapter, else NULL */
 	bool has_adapter;          /* whether worker 0 has one */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "io/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -14,7 +15,9 @@
 
 #include "base/clock.h"
 
-#define ANSWER_MAX (64u << 20) /* 65,536 peers in JSON are some 30 MB */
+#define CONTROL_DIR "/run/culvert"
+#define WAIT_END    (10 * NS_PER_S)
+#define ANSWER_MAX  (64u << 20) /* 65,536 peers in JSON are some 30 MB */
 
 /* How an answer begins that means "ask the next socket"; control/protocol.h says the same. */
 #define OTHER_GATEWAY "error: this gateway runs "
@@ -200,4 +203,77 @@ int control_request(const char *config_path, const char *request, char **ret_ans
 			result = r;
 	}
 	return result;
+}
+
+/* Appends @path to the list.  Return: 0 or -ENOMEM. */
+static int list_add(char **list, size_t *len, const char *path)
+{
+	size_t n = strlen(path) + 1;
+	char *longer = realloc(*list, *len + n + 1);
+
+	if (!longer)
+		return -ENOMEM;
+	memcpy(longer + *len, path, n);
+	*len += n;
+	longer[*len] = '\0';
+	*list = longer;
+	return 0;
+}
+
+/* Whoever is asked about no configuration of its own says which one that is. */
+static int list_socket(const char *name, char **list, size_t *len)
+{
+	char path[CONTROL_PATH_MAX];
+	char *answer;
+	int r;
+
+	if (snprintf(path, sizeof(path), CONTROL_DIR "/%s", name) >= (int)sizeof(path) ||
+	    ask(path, "status /\n", &answer) < 0)
+		return 0;
+	answer[strcspn(answer, "\n")] = '\0';
+	r = strncmp(answer, OTHER_GATEWAY, strlen(OTHER_GATEWAY)) == 0
+		    ? list_add(list, len, answer + strlen(OTHER_GATEWAY))
+		    : 0;
+	free(answer);
+	return r;
+}
+
+int control_running(char **ret)
+{
+	char *list = calloc(1, 1);
+	DIR *dir = opendir(CONTROL_DIR);
+	const struct dirent *entry;
+	size_t len = 0;
+	int r = list ? 0 : -ENOMEM;
+
+	while (dir && r == 0 && (entry = readdir(dir)) != NULL) {
+		size_t n = strlen(entry->d_name);
+
+		if (n > 5 && strcmp(entry->d_name + n - 5, ".sock") == 0)
+			r = list_socket(entry->d_name, &list, &len);
+	}
+	if (dir)
+		closedir(dir);
+	if (r == 0)
+		*ret = list;
+	else
+		free(list);
+	return r;
+}
+
+int control_wait_end(const char *config_path)
+{
+	uint64_t deadline = monotonic_now() + WAIT_END;
+
+	while (monotonic_now() < deadline) {
+		char *answer;
+		int r = control_request(config_path, "status", &answer);
+
+		if (r == 0)
+			free(answer);
+		else if (r != -EPROTO && r != -ETIMEDOUT)
+			return 0;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	return -ETIMEDOUT;
 }

@@ -10,7 +10,7 @@
  *	          be had (NAME: the configuration's base name without ".conf").  A request is a
  *	          line of at most 4 KiB; the answer ends with the connection.
  *	UAPI      /var/run/wireguard/INTERFACE.sock, mode 0600.  A request ends with an empty line
- *	          and has at most 1 MiB; a connection may carry several.
+ *	          and has at most 16 MiB; a connection may carry several.
  *
  * The loop of the owner:
  *
@@ -35,7 +35,7 @@
 #define CONTROL_PATHS       2         /* candidates for the control socket */
 #define CONTROL_PATH_MAX    108       /* sizeof(sun_path) */
 #define CONTROL_REQUEST_MAX 4096      /* with its newline */
-#define UAPI_REQUEST_MAX    (1 << 20) /* with its empty line */
+#define UAPI_REQUEST_MAX    (16 << 20) /* with its empty line: 300,000 AllowedIPs */
 
 struct control_server;
 
@@ -51,8 +51,15 @@ struct control_server;
  */
 int control_server_new(const char *config_path, struct control_server **ret, pid_t *ret_pid);
 
+/** control_server_probe() - Return: -EADDRINUSE as above if one runs with @config_path, else 0 */
+int control_server_probe(const char *config_path, pid_t *ret_pid);
+
 /** control_server_new_uapi() - the same for wg(8) at /var/run/wireguard/@interface.sock */
 int control_server_new_uapi(const char *interface, struct control_server **ret, pid_t *ret_pid);
+
+/** control_server_adopt_uapi() - the same at a listening unix socket that another process has made
+ *  and gives us (@fd: takes); its path is that one's to remove */
+int control_server_adopt_uapi(int fd, struct control_server **ret);
 
 /** control_server_free() - closes connections, removes socket and lock file */
 struct control_server *control_server_free(struct control_server *server);
@@ -113,5 +120,17 @@ size_t control_paths(const char *config_path, char ret[static CONTROL_PATHS][CON
  * -EPROTO: closed without an answer (too many clients at once).
  */
 int control_request(const char *config_path, const char *request, char **ret_answer);
+
+/**
+ * control_running() - the configurations whose gateways and clients have a socket in /run/culvert
+ * @ret: malloc'd, NUL-terminated real paths behind each other, an empty one at the end
+ *
+ * Only those that this user may ask.  Return: 0, also when there are none; -ENOMEM or -errno.
+ */
+int control_running(char **ret);
+
+/** control_wait_end() - until the process that runs @config_path has closed its control socket,
+ *  10 s at most.  Return: 0; -ETIMEDOUT. */
+int control_wait_end(const char *config_path);
 
 #endif

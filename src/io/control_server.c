@@ -2,6 +2,7 @@
 #include "io/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -457,6 +458,20 @@ static int claim_control(struct control_server *s, pid_t *ret_pid)
 	return r;
 }
 
+int control_server_probe(const char *config_path, pid_t *ret_pid)
+{
+	char paths[CONTROL_PATHS][CONTROL_PATH_MAX];
+	char real[PATH_MAX];
+	size_t n = realpath(config_path, real) ? control_paths(real, paths) : 0;
+
+	*ret_pid = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (claim_probe(paths[i], real, ret_pid) < 0)
+			return -EADDRINUSE;
+	}
+	return 0;
+}
+
 /*
  * The end of both kinds' beginning.  @claimed: what claiming the path came to; takes @s,
  * which is freed if that or the rest fails.
@@ -507,6 +522,24 @@ int control_server_new_uapi(const char *interface, struct control_server **ret, 
 		return server_begin(s, -EINVAL, ret);
 	strcat(strcat(path, interface), ".sock");
 	return server_begin(s, claim_take(path, interface, 0600, &s->claim, ret_pid), ret);
+}
+
+int control_server_adopt_uapi(int fd, struct control_server **ret)
+{
+	struct control_server *s = calloc(1, sizeof(*s));
+	int flags = fcntl(fd, F_GETFL);
+
+	if (!s) {
+		close(fd);
+		return -ENOMEM;
+	}
+	s->uapi = true;
+	s->claim.lock_fd = -1;
+	s->claim.listen_fd = fd;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return server_begin(s, -errno, ret);
+	return server_begin(s, 0, ret);
 }
 
 struct control_server *control_server_free(struct control_server *s)

@@ -54,6 +54,13 @@ int enclosure_start(struct enclosure *e);
 int enclosure_fd(const struct enclosure *e);
 
 /**
+ * enclosure_signal() - passes a signal that this process got on to the command
+ *
+ * Not SIGINT and SIGQUIT: a terminal has sent them to the command as well.
+ */
+void enclosure_signal(const struct enclosure *e, int signal_number);
+
+/**
  * enclosure_wait() - Return: the exit status as a shell has it: the command's, 128 + signal,
  * 126: not executable, 127: not found, 125: something of ours failed (said on standard error)
  */

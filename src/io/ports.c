@@ -20,9 +20,9 @@
 #define N_BLOCKS (65536 / PORT_BLOCK)
 #define KEY_LEN  16
 
-/* Left for upstreams of DNS, for control and for files, or a quarter of a small limit: one
- * client with many connections must not take these from the others. */
-#define DESCRIPTORS_LEFT 1024
+/* Left for streams (1,024), for upstreams of DNS, for control and for files, or a quarter of a
+ * small limit: one client with many connections must not take these from the others. */
+#define DESCRIPTORS_LEFT 2048
 
 /* The guards of one leased block. */
 struct lease {

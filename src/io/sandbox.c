@@ -175,6 +175,13 @@ static const char *const allowed[] = {
 	"uname",
 };
 
+static const char *const for_children[] = {
+	"kill",
+	"pidfd_send_signal",
+	"wait4",
+	"waitid",
+};
+
 /* Calls that a gateway never makes and an intruder does: no second try. */
 static const char *const deadly[] = {
 	"acct",
@@ -226,13 +233,14 @@ static const unsigned long ioctls[] = {
 	FIONREAD,     FIONBIO,       SIOCOUTQ,     /* queues of sockets */
 	TCGETS,       TIOCGWINSZ,                  /* isatty() of the log */
 	SIOCGIFINDEX, SIOCGIFNAME,   SIOCGIFFLAGS, /* reading an interface */
-	SIOCGIFMTU,   SIOCGIFHWADDR, SIOCGIFADDR,  SIOCETHTOOL,
+	SIOCGIFMTU,   SIOCGIFHWADDR, SIOCGIFADDR,
+	SIOCETHTOOL,  TUNGETIFF, /* whether the adapter is still there */
 };
 
 /* Making the adapter anew. */
 static const unsigned long adapter_ioctls[] = {
-	TUNSETIFF,    TUNGETIFF,  TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNGETFEATURES,
-	SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFADDR,   SIOCSIFNETMASK,
+	TUNSETIFF,    TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNGETFEATURES,
+	SIOCSIFFLAGS, SIOCSIFMTU,    SIOCSIFADDR,     SIOCSIFNETMASK,
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -328,6 +336,8 @@ static int filter_system_calls(const struct sandbox_params *params)
 	r = set_attributes(filter);
 	if (r == 0)
 		r = add_names(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
+	if (r == 0 && params->children)
+		r = add_names(filter, SCMP_ACT_ALLOW, for_children, COUNT(for_children));
 	if (r == 0)
 		r = add_names(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 	if (r == 0)
@@ -345,7 +355,7 @@ static int drop_capabilities(const struct sandbox_params *params)
 		unsigned int capability;
 		bool wanted;
 	} kept[] = {
-		{ CAP_NET_RAW, true },
+		{ CAP_NET_RAW, params->net_raw },
 		{ CAP_NET_ADMIN, params->net_admin },
 		{ CAP_NET_BIND_SERVICE, params->net_bind_service },
 		{ CAP_BPF, params->bpf },

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sandbox.h - gives up what the gateway doesn't need once it runs
+ * sandbox.h - gives up what a gateway or a client doesn't need once it runs
  *
- * A gateway parses packets of the whole internet with keys in its memory.  So, once its sockets
+ * Both parse packets of the whole internet with keys in their memory.  So, once their sockets
  * are open:
  *
- *	capabilities	all are dropped but CAP_NET_RAW and those asked for, where they are present
+ *	capabilities	all are dropped but those asked for, where they are present
  *	no_new_privs	no program that is started could gain any
  *	not dumpable	no core file and no debugger sees the keys
  *	system calls	a list of what is allowed (sandbox.c, by subsystem): another call fails with
@@ -25,9 +25,11 @@
 #include <stdbool.h>
 
 struct sandbox_params {
+	bool net_raw;          /* keep CAP_NET_RAW */
 	bool net_admin;        /* keep CAP_NET_ADMIN, and the ioctls of the adapter */
 	bool net_bind_service; /* keep CAP_NET_BIND_SERVICE: low ports are leased later */
 	bool bpf;              /* keep CAP_BPF, and bpf(2) */
+	bool children;         /* may signal, and wait for, processes */
 };
 
 /**

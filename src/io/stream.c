@@ -26,7 +26,7 @@ struct stream {
 	bool tcp_open;
 	bool tls_wants_write;
 	bool blocked; /* the kernel takes no more until the descriptor is writable */
-	bool unread;  /* TLS may hold more than fitted into the buffer */
+	bool unread;  /* the last read ended at the end of the buffer */
 	bool heard;
 	bool used;         /* since the last sweep */
 	uint64_t deadline; /* ns: connecting, when to give up; open, the next sweep */
@@ -333,19 +333,17 @@ enum stream_state stream_run(struct stream *s, uint64_t now)
 
 /* --------------------------------------------------------------- messages */
 
-/*
- * What is left in the socket makes the descriptor readable again, so one read is enough; not so what
- * TLS has read ahead.
- */
 static void fill(struct stream *s)
 {
 	struct frames *in = &s->in;
 
 	frames_make_room(in);
-	do {
+	s->unread = true;
+	while (in->end < in->size) {
 		ssize_t n = read_some(s, in->data + in->end, in->size - in->end);
 
-		s->unread = false;
+		if (n <= 0 || !s->ssl)
+			s->unread = false;
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
@@ -354,8 +352,10 @@ static void fill(struct stream *s)
 		}
 		in->end += (size_t)n;
 		s->heard = true;
-		s->unread = s->ssl && SSL_has_pending(s->ssl);
-	} while (s->unread && in->end < in->size);
+		/* One system call is enough: what is left makes the descriptor readable again. */
+		if (!s->ssl)
+			return;
+	}
 }
 
 size_t stream_recv(struct stream *s, struct stream_rx *rx, size_t n)

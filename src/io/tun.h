@@ -25,17 +25,18 @@ struct tun_params {
 	const struct prefix *addresses; /* each sets the connected route that it implies */
 	size_t n_addresses;
 	uint32_t mtu; /* bytes */
-	bool ip6;     /* carries both families; else no IPv6 address, not even a link-local one,
-			 and IPv6 packets read from it count as DROP_IP6_REFUSED */
+	bool ip6;     /* carries both families; else IPv6 packets read from it count as
+			 DROP_IP6_REFUSED, and @addresses are IPv4 */
 	bool up;      /* false: whoever asked for it will bring it up */
 };
 
 /**
  * tun_open() - creates an adapter
  *
- * With vnet headers, TSO4, TSO6 where params->ip6, and USO where the kernel has it.
- * Return: 0; -EBUSY: the name is taken; -EPERM; -ENOENT: no /dev/net/tun; -EADDRINUSE: one of the
- * addresses is already on this host; -errno.
+ * With vnet headers, TSO4, TSO6 where params->ip6, and USO where the kernel has it.  It never has
+ * an IPv6 address that is not in @params->addresses, not even a link-local one.
+ * Return: 0; -EBUSY: the name is taken; -EPERM; -ENOENT: no /dev/net/tun; -EADDRINUSE: another
+ * interface of this host has one of the addresses; -EAFNOSUPPORT: IPv6 is switched off; -errno.
  */
 int tun_open(const struct tun_params *params, struct tun **ret);
 
@@ -47,8 +48,12 @@ enum tun_kind {
 
 /**
  * tun_adopt() - an adapter that another process made, perhaps in another namespace
- * @fd: takes; non-blocking
+ * @fd: takes, and closes on failure; is made non-blocking
  * @peer_mac: TUN_VETH: the other end's address; else NULL
+ * @mtu: bytes; what tun_mtu() says of an adapter that is not of this namespace
+ *
+ * Sets the offloads as tun_open() does, but no address, and does not bring it up.
+ * Return: 0; -EINVAL: not an adapter of that kind; -ENODEV: it was deleted; -errno.
  */
 int tun_adopt(int fd, enum tun_kind kind, const uint8_t *peer_mac, uint32_t mtu, bool ip6,
 	      struct tun **ret);
@@ -57,7 +62,8 @@ struct tun *tun_free(struct tun *tun);
 int tun_fd(const struct tun *tun);
 const char *tun_name(const struct tun *tun); /* "" if adopted and not of this namespace */
 
-/** tun_mtu() - bytes, as it is now; the last known while the adapter is in another namespace */
+/** tun_mtu() - bytes, as it is now; while the adapter is in another namespace the last known, or
+ *  what it carried, whichever is more */
 uint32_t tun_mtu(struct tun *tun);
 
 /** tun_gone() - whether the adapter was deleted: nothing will ever be read again */

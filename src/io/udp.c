@@ -79,8 +79,8 @@ static int set_options_ip6(int fd)
 	return r;
 }
 
-/* @first: the one for handshakes */
-static int set_options(const struct udp *udp, uint32_t fwmark, bool first)
+/* @answers: a group's socket for handshakes */
+static int set_options(const struct udp *udp, uint32_t fwmark, bool answers)
 {
 	int r = udp->dual ? set_options_ip6(udp->fd) : set_int(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
 
@@ -106,7 +106,7 @@ static int set_options(const struct udp *udp, uint32_t fwmark, bool first)
 	 */
 	(void)set_int(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
 	set_queue(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF, SOCKET_QUEUE);
-	set_queue(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF, first ? ANSWERS_QUEUE : SOCKET_QUEUE);
+	set_queue(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF, answers ? ANSWERS_QUEUE : SOCKET_QUEUE);
 	return 0;
 }
 
@@ -150,6 +150,7 @@ static int open_one(const struct udp_params *params, bool dual, uint16_t port, b
 		    struct udp **ret)
 {
 	struct udp *udp = calloc(1, sizeof(*udp));
+	bool grouped = params->workers > 0;
 	int r;
 
 	if (!udp)
@@ -164,12 +165,12 @@ static int open_one(const struct udp_params *params, bool dual, uint16_t port, b
 	for (size_t i = 0; r == 0 && i < UDP_RX_BATCH; i++)
 		ready_slot(udp, i);
 	if (r == 0)
-		r = set_options(udp, params->fwmark, first);
+		r = set_options(udp, params->fwmark, first && grouped);
 	if (r == 0 && !first)
 		r = set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r == 0)
 		r = bind_any(udp, port);
-	if (r == 0 && first)
+	if (r == 0 && first && grouped)
 		r = set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (r < 0) {
 		udp_free(udp);
@@ -217,15 +218,13 @@ int udp_open_group(const struct udp_params *params, struct udp **ret)
 	unsigned int n = 1;
 	int r;
 
-	if (params->workers == 0)
-		return -EINVAL;
 	group = calloc(params->workers + 1, sizeof(struct udp *));
 	if (!group)
 		return -ENOMEM;
 	r = open_first(params, &group[0]);
 	for (; r == 0 && n <= params->workers; n++)
 		r = open_one(params, group[0]->dual, group[0]->port, false, &group[n]);
-	if (r == 0)
+	if (r == 0 && params->workers > 0)
 		r = steer(group[0]->fd, params->workers);
 	for (unsigned int i = 0; i < n; i++) {
 		if (r == 0)
@@ -256,6 +255,11 @@ int udp_fd(const struct udp *udp)
 uint16_t udp_port(const struct udp *udp)
 {
 	return udp->port;
+}
+
+int udp_set_fwmark(struct udp *udp, uint32_t fwmark)
+{
+	return set_int(udp->fd, SOL_SOCKET, SO_MARK, (int)fwmark);
 }
 
 void udp_set_offload(struct udp *udp, bool on)

@@ -27,7 +27,7 @@ struct udp;
 
 struct udp_params {
 	uint16_t port;        /* 0: the kernel chooses, udp_port() tells */
-	unsigned int workers; /* the group has 1 + workers sockets */
+	unsigned int workers; /* the group has 1 + workers sockets; 0: one socket for all */
 	uint32_t
 		fwmark; /* SO_MARK; 0 for none (needs CAP_NET_ADMIN, or CAP_NET_RAW since Linux 5.17) */
 };
@@ -63,6 +63,9 @@ struct udp *udp_free(struct udp *udp);
 
 int udp_fd(const struct udp *udp);
 uint16_t udp_port(const struct udp *udp);
+
+/** udp_set_fwmark() - of all that is sent from now on; 0: none.  Return: 0 or -EPERM. */
+int udp_set_fwmark(struct udp *udp, uint32_t fwmark);
 
 /** udp_recv() - up to @n <= UDP_RX_BATCH trains, without waiting.  Return: how many, 0 for none. */
 size_t udp_recv(struct udp *udp, struct udp_rx *rx, size_t n);

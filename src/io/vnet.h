@@ -33,7 +33,7 @@ bool vnet_is_train(const struct train *t);
 
 /**
  * vnet_describe() - the header of a frame that carries @t
- * @l2: bytes before the IPv4 header
+ * @l2: bytes before the IP header
  *
  * A train needs a partial checksum: the kernel computes one per segment.
  */
@@ -44,9 +44,18 @@ size_t vnet_gather(const struct train *t, struct iovec *iov);
 
 /**
  * vnet_parse() - a frame's IPv4 packet of @len bytes becomes a train
- * Return: as train_parse(); DROP_L4_MALFORMED when header and packet contradict each other.
+ *
+ * A partial checksum that is not of the train's own transport header (behind IPv6 extension
+ * headers, in a packet within the packet) is completed here: nobody else would know where it is.
+ *
+ * Return: as train_parse(); DROP_L4_MALFORMED when header and packet contradict each other, and
+ * for several segments behind extension headers, which no train can stand for.
  */
 enum verdict vnet_parse(struct train *t, const struct vnet_header *h, uint32_t l2, uint8_t *packet,
 			size_t len);
+
+/** vnet_parse_any() - the same for a packet of either family */
+enum verdict vnet_parse_any(struct train *t, const struct vnet_header *h, uint32_t l2,
+			    uint8_t *packet, size_t len);
 
 #endif

@@ -173,6 +173,12 @@ uint64_t checksum_pseudo(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len
 	return (uint64_t)src + dst + proto + len;
 }
 
+uint64_t checksum_pseudo_ip6(const uint8_t addresses[static 32], uint8_t proto, uint32_t len)
+{
+	/* A 32-bit length is congruent to the sum of its halves. */
+	return checksum_add((uint64_t)len + proto, addresses, 32);
+}
+
 uint16_t checksum_adjust16(uint16_t check, uint16_t from, uint16_t to)
 {
 	uint64_t sum = (uint64_t)(uint16_t)~check + (uint16_t)~from + to;

@@ -29,6 +29,10 @@ uint16_t checksum_fold(uint64_t sum);
 /** checksum_pseudo() - the IPv4 pseudo-header's sum; all host order, @len bytes of transport */
 uint64_t checksum_pseudo(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len);
 
+/** checksum_pseudo_ip6() - IPv6's (RFC 8200 section 8.1); source and destination stand behind each
+ *  other in wire order, as in the header */
+uint64_t checksum_pseudo_ip6(const uint8_t addresses[static 32], uint8_t proto, uint32_t len);
+
 /** checksum_adjust16(), checksum_adjust32() - RFC 1624: the new checksum field when a word changes.
  *  @check is the field as stored (complemented), host order. */
 uint16_t checksum_adjust16(uint16_t check, uint16_t from, uint16_t to);

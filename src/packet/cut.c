@@ -11,6 +11,7 @@
 
 #include "base/wire.h"
 #include "packet/checksum.h"
+#include "packet/ip6.h"
 #include "packet/train.h"
 
 #define TCP_SEQ   4
@@ -67,6 +68,15 @@ static void finish_ip4(const struct cut *cut, uint8_t *out, uint32_t len)
 	store_be16(out + 10, check);
 }
 
+/* Of either family: @len and what depends on it, and on the segment's number. */
+static void finish_ip(const struct cut *cut, uint8_t *out, uint32_t len)
+{
+	if (cut->train->ip6)
+		store_be16(out + IP6_PAYLOAD_LEN, (uint16_t)(len - IP6_LEN));
+	else
+		finish_ip4(cut, out, len);
+}
+
 static void finish_tcp(const struct cut *cut, uint8_t *tcp, uint32_t at, bool last)
 {
 	const struct train *t = cut->train;
@@ -84,7 +94,7 @@ static void finish_check(const struct train *t, uint8_t *out, uint32_t len, uint
 	uint8_t *l4 = out + t->l4;
 	uint8_t *check = l4 + (t->proto == IPPROTO_NUM_TCP ? TCP_CHECK : UDP_CHECK);
 	uint32_t header_len = t->head_len - t->l4;
-	uint64_t sum = checksum_pseudo(t->src, t->dst, t->proto, (uint16_t)(len - t->l4));
+	uint64_t sum = train_pseudo(t, len - t->l4);
 	uint16_t folded;
 
 	/* The header is a multiple of 4 bytes, so the payload begins at an even offset. */
@@ -96,9 +106,7 @@ static void finish_check(const struct train *t, uint8_t *out, uint32_t len, uint
 /* Whether the packet is already what goes on the wire. */
 static bool is_finished(const struct train *t)
 {
-	if (t->proto != IPPROTO_NUM_TCP && t->proto != IPPROTO_NUM_UDP)
-		return true;
-	if (train_is_fragment(t))
+	if (!train_has_ports(t) || train_is_fragment(t))
 		return true;
 	return t->csum != CSUM_PARTIAL && train_segments(t) == 1;
 }
@@ -126,7 +134,7 @@ size_t cut_next(struct cut *cut, uint8_t *out, size_t room)
 	memcpy(out, t->head, t->head_len);
 	sum = take_payload(cut, out + t->head_len, n);
 	if (!is_finished(t)) {
-		finish_ip4(cut, out, t->head_len + n);
+		finish_ip(cut, out, t->head_len + n);
 		if (t->proto == IPPROTO_NUM_TCP)
 			finish_tcp(cut, out + t->l4, at, n == left);
 		else

@@ -5,18 +5,17 @@
 
 #include "base/wire.h"
 #include "packet/checksum.h"
+#include "packet/ip6.h"
 
 #define IP4_LEN  20
 #define ICMP_LEN 8
-#define IP6_LEN  40
 #define OUR_TTL  64
 
 #define TOS_INTERNETWORK_CONTROL 0xc0 /* RFC 1812 section 4.3.2.5: precedence 6 */
 
-#define IP6_MTU_MIN            1280 /* RFC 4443 section 2.4(c): an error never exceeds it */
-#define ICMP6_PROTO            58
-#define ICMP6_DST_UNREACHABLE  1
-#define ICMP6_ADMIN_PROHIBITED 1
+#define ICMP6_REDIRECT  137
+#define ICMP6_ABOUT     (IP6_LEN + ICMP_LEN) /* where the quoted packet begins */
+#define ICMP6_QUOTE_MAX (ICMP6_ERROR_MAX - ICMP6_ABOUT)
 
 /* RFC 1122 section 3.2.2: an error message never causes another. */
 static bool is_icmp_error(const struct train *t)
@@ -120,43 +119,6 @@ enum verdict icmp_echo_reply(struct train *t)
 	return PASS;
 }
 
-/*
- * Walks the extension headers of @len bytes to the upper layer (RFC 8200 section 4).
- * Return: its protocol and *offset, or -1 when it is out of reach: a later fragment, a cut chain.
- */
-static int ip6_upper_layer(const uint8_t *packet, size_t len, size_t *offset)
-{
-	uint8_t next = packet[6];
-	size_t at = IP6_LEN;
-
-	for (;;) {
-		size_t n;
-
-		switch (next) {
-		case 0:  /* hop-by-hop options */
-		case 43: /* routing */
-		case 60: /* destination options */
-			n = at + 2 <= len ? (packet[at + 1] + 1u) * 8 : 8;
-			break;
-		case 51: /* authentication, RFC 4302 section 2.2 */
-			n = at + 2 <= len ? (packet[at + 1] + 2u) * 4 : 8;
-			break;
-		case 44: /* fragment */
-			n = 8;
-			if (at + n <= len && load_be16(packet + at + 2) >> 3 != 0)
-				return -1;
-			break;
-		default:
-			*offset = at;
-			return next;
-		}
-		if (at + n > len)
-			return -1;
-		next = packet[at];
-		at += n;
-	}
-}
-
 /* An address that one other host can have: not multicast, unspecified or loopback. */
 static bool ip6_is_host(const uint8_t *a)
 {
@@ -174,39 +136,54 @@ static bool ip6_may_answer(const uint8_t *packet, size_t len)
 	if (!ip6_is_host(packet + 8) || !ip6_is_host(packet + 24))
 		return false;
 	upper = ip6_upper_layer(packet, len, &offset);
-	if (upper == ICMP6_PROTO) /* informational messages have the high bit */
-		return offset < len && packet[offset] & 0x80;
+	if (upper == IPPROTO_NUM_ICMP6) /* informational messages have the high bit */
+		return offset < len && packet[offset] & 0x80 && packet[offset] != ICMP6_REDIRECT;
 	return upper >= 0;
+}
+
+/* The headers of an error before the @quoted bytes that stand in their place already. */
+static size_t finish_icmp6(uint8_t *out, uint8_t type, uint8_t code, uint32_t mtu, size_t quoted)
+{
+	uint8_t *icmp = out + IP6_LEN;
+	const uint8_t *about = icmp + ICMP_LEN;
+	uint32_t len = (uint32_t)(ICMP_LEN + quoted);
+	uint64_t sum;
+
+	memset(out, 0, IP6_LEN + ICMP_LEN);
+	out[0] = 0x60;
+	store_be16(out + IP6_PAYLOAD_LEN, (uint16_t)len);
+	out[IP6_NEXT] = IPPROTO_NUM_ICMP6;
+	out[IP6_HOP_LIMIT] = OUR_TTL;
+	memcpy(out + IP6_SRC, about + IP6_DST, 16);
+	memcpy(out + IP6_DST, about + IP6_SRC, 16);
+	icmp[0] = type;
+	icmp[1] = code;
+	store_be32(icmp + 4, mtu);
+	sum = checksum_pseudo_ip6(out + IP6_SRC, IPPROTO_NUM_ICMP6, len);
+	store_be16(icmp + 2, (uint16_t)~checksum_fold(checksum_add(sum, icmp, len)));
+	return IP6_LEN + len;
+}
+
+size_t icmp6_error(const struct train *about, uint8_t type, uint8_t code, uint32_t mtu,
+		   uint8_t *out)
+{
+	if (!about->ip6 || !ip6_may_answer(about->head, about->head_len))
+		return 0;
+	return finish_icmp6(out, type, code, mtu, quote(about, out + ICMP6_ABOUT, ICMP6_QUOTE_MAX));
 }
 
 size_t icmp6_refusal(const uint8_t *packet, size_t len, uint8_t *out)
 {
-	uint8_t *icmp = out + IP6_LEN;
 	size_t quoted;
-	uint64_t sum;
 
 	if (len < IP6_LEN || packet[0] >> 4 != 6)
 		return 0;
 	/* What exceeds the payload length is padding of the tunnel. */
-	quoted = IP6_LEN + load_be16(packet + 4);
+	quoted = IP6_LEN + load_be16(packet + IP6_PAYLOAD_LEN);
 	if (quoted > len || !ip6_may_answer(packet, quoted))
 		return 0;
-	if (quoted > IP6_MTU_MIN - IP6_LEN - ICMP_LEN)
-		quoted = IP6_MTU_MIN - IP6_LEN - ICMP_LEN;
-
-	memset(out, 0, IP6_LEN + ICMP_LEN);
-	out[0] = 0x60;
-	store_be16(out + 4, (uint16_t)(ICMP_LEN + quoted));
-	out[6] = ICMP6_PROTO;
-	out[7] = OUR_TTL;
-	memcpy(out + 8, packet + 24, 16);
-	memcpy(out + 24, packet + 8, 16);
-	icmp[0] = ICMP6_DST_UNREACHABLE;
-	icmp[1] = ICMP6_ADMIN_PROHIBITED;
-	memcpy(icmp + ICMP_LEN, packet, quoted);
-	/* RFC 8200 section 8.1: both addresses, the length, the protocol. */
-	sum = checksum_add(ICMP_LEN + quoted + ICMP6_PROTO, out + 8, 32);
-	sum = checksum_add(sum, icmp, ICMP_LEN + quoted);
-	store_be16(icmp + 2, (uint16_t)~checksum_fold(sum));
-	return IP6_LEN + ICMP_LEN + quoted;
+	if (quoted > ICMP6_QUOTE_MAX)
+		quoted = ICMP6_QUOTE_MAX;
+	memcpy(out + ICMP6_ABOUT, packet, quoted);
+	return finish_icmp6(out, ICMP6_UNREACHABLE, ICMP6_ADMIN_PROHIBITED, 0, quoted);
 }

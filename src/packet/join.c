@@ -11,6 +11,7 @@
 
 #include "base/wire.h"
 #include "packet/checksum.h"
+#include "packet/ip6.h"
 #include "packet/train.h"
 
 #define OPEN_MAX 8 /* flows that may interleave */
@@ -49,7 +50,9 @@ static bool is_joinable(const struct train *t)
 {
 	const uint8_t *l4 = train_l4(t);
 
-	if (t->gso_size > 0 || t->n_pieces == 0 || t->l4 != IP4_LEN_PLAIN || train_is_fragment(t))
+	if (t->gso_size > 0 || t->n_pieces == 0 || train_is_fragment(t))
+		return false;
+	if (!t->ip6 && t->l4 != IP4_LEN_PLAIN)
 		return false;
 	if (t->proto == IPPROTO_NUM_TCP) {
 		/* CWR marks one segment only; the rest have a meaning of their own. */
@@ -68,13 +71,20 @@ static bool is_last(const struct train *t)
 
 static bool same_addresses(const struct train *a, const struct train *b)
 {
-	return a->src == b->src && a->dst == b->dst && a->proto == b->proto;
+	if (a->src != b->src || a->dst != b->dst || a->ip6 != b->ip6)
+		return false;
+	return !a->ip6 || memcmp(a->head + IP6_SRC, b->head + IP6_SRC, IP6_LEN - IP6_SRC) == 0;
 }
 
-/* Whether @b could belong to @a's flow: a fragment has no ports and could be anyone's. */
+/* Whether @b could belong to @a's flow: a fragment has no ports and could be anyone's, and so
+   could what is behind extension headers. */
 static bool same_flow(const struct train *a, const struct train *b)
 {
-	return same_addresses(a, b) &&
+	if (!same_addresses(a, b))
+		return false;
+	if (b->ip6 && !train_has_ports(b))
+		return true;
+	return a->proto == b->proto &&
 	       (train_is_fragment(b) || (a->sport == b->sport && a->dport == b->dport));
 }
 
@@ -88,6 +98,12 @@ static bool ip4_continues(const struct open *o, const struct train *b)
 		return false;
 	/* RFC 6864: without fragmentation the identification means nothing. */
 	return a->dont_fragment || load_be16(b->head + IP4_ID) == next_id;
+}
+
+/* Version, traffic class and flow label, and the hop limit. */
+static bool ip6_continues(const struct train *a, const struct train *b)
+{
+	return memcmp(a->head, b->head, IP6_PAYLOAD_LEN) == 0 && a->ttl == b->ttl;
 }
 
 static bool tcp_continues(const struct open *o, const struct train *b)
@@ -113,7 +129,7 @@ static bool continues(const struct open *o, const struct train *b)
 		return false;
 	if (a->len + payload > TRAIN_LEN_MAX || a->n_pieces + b->n_pieces > TRAIN_PIECES_MAX)
 		return false;
-	if (!ip4_continues(o, b))
+	if (a->ip6 ? !ip6_continues(a, b) : !ip4_continues(o, b))
 		return false;
 	return a->proto == IPPROTO_NUM_UDP || tcp_continues(o, b);
 }
@@ -133,18 +149,27 @@ static void append(struct open *o, const struct train *b)
 	o->last_flags = b->tcp_flags;
 }
 
+static void write_ip4_len(const struct train *t)
+{
+	uint8_t *check = t->head + IP4_CHECK;
+
+	store_be16(check, checksum_adjust16(load_be16(check), load_be16(t->head + IP4_LEN),
+					    (uint16_t)t->len));
+	store_be16(t->head + IP4_LEN, (uint16_t)t->len);
+}
+
 /* Gives a joined train the head of the whole: lengths, last flags, a partial checksum. */
 static void write_head(const struct open *o)
 {
 	struct train *t = o->t;
 	uint8_t *l4 = train_l4(t);
-	uint8_t *check = t->head + IP4_CHECK;
 	uint16_t l4_len = (uint16_t)(t->len - t->l4);
-	uint64_t pseudo = checksum_pseudo(t->src, t->dst, t->proto, l4_len);
+	uint64_t pseudo = train_pseudo(t, l4_len);
 
-	store_be16(check, checksum_adjust16(load_be16(check), load_be16(t->head + IP4_LEN),
-					    (uint16_t)t->len));
-	store_be16(t->head + IP4_LEN, (uint16_t)t->len);
+	if (t->ip6)
+		store_be16(t->head + IP6_PAYLOAD_LEN, l4_len);
+	else
+		write_ip4_len(t);
 	if (t->proto == IPPROTO_NUM_TCP) {
 		t->tcp_flags |= o->last_flags & (TCP_PSH | TCP_FIN);
 		l4[TCP_FLAGS] = t->tcp_flags;

@@ -8,6 +8,7 @@
  */
 #include "base/wire.h"
 #include "packet/checksum.h"
+#include "packet/ip6.h"
 #include "packet/train.h"
 
 #define IP4_TOS   1
@@ -146,7 +147,10 @@ void train_set_ttl(struct train *t, uint8_t ttl)
 
 void train_set_tos(struct train *t, uint8_t tos)
 {
-	set_ip4_byte(t, IP4_TOS, tos);
+	if (t->ip6)
+		ip6_set_traffic_class(t->head, tos); /* under no checksum */
+	else
+		set_ip4_byte(t, IP4_TOS, tos);
 	t->tos = tos;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/wire.h"
 #include "packet/checksum.h"
+#include "packet/ip6.h"
 
 #define IP4_LEN_MIN  20
 #define TCP_LEN_MIN  20
@@ -57,6 +58,7 @@ static enum verdict parse_ip4(struct train *t, uint8_t *p, size_t len)
 	t->head = p;
 	t->head_len = total; /* until a transport header is found */
 	t->len = total;
+	t->ip6 = false;
 	t->src = load_be32(p + 12);
 	t->dst = load_be32(p + 16);
 	t->l4 = (uint16_t)header_len;
@@ -155,20 +157,59 @@ static enum verdict parse_l4(struct train *t)
 	return PASS;
 }
 
-enum verdict train_parse(struct train *t, uint8_t *packet, size_t len, enum csum_state csum)
+/* What no header says. */
+static void begin(struct train *t, enum csum_state csum)
 {
-	enum verdict v;
-
 	t->sport = 0;
 	t->dport = 0;
 	t->tcp_flags = 0;
 	t->csum = csum;
 	t->gso_size = 0;
 	t->n_pieces = 0;
+}
+
+enum verdict train_parse(struct train *t, uint8_t *packet, size_t len, enum csum_state csum)
+{
+	enum verdict v;
+
+	begin(t, csum);
 	v = parse_ip4(t, packet, len);
 	if (v != PASS)
 		return v;
 	return train_is_fragment(t) ? check_fragment(t) : parse_l4(t);
+}
+
+enum verdict train_parse_any(struct train *t, uint8_t *packet, size_t len, enum csum_state csum)
+{
+	enum verdict v;
+
+	if (len < 1 || packet[0] >> 4 != 6)
+		return train_parse(t, packet, len, csum);
+	begin(t, csum);
+	v = ip6_parse(t, packet, len);
+	if (v != PASS)
+		return v;
+	return train_has_ports(t) ? parse_l4(t) : PASS;
+}
+
+struct addr train_src(const struct train *t)
+{
+	struct addr a = { .family = ADDR_IP6 };
+
+	if (!t->ip6)
+		return addr_ip4(t->src);
+	memcpy(a.bytes, t->head + IP6_SRC, sizeof(a.bytes));
+	return a;
+}
+
+struct addr train_dst(const struct train *t)
+{
+	struct addr a = { .family = ADDR_IP6 };
+
+	if (!t->ip6)
+		return addr_ip4(t->dst);
+	memcpy(a.bytes, t->head + IP6_DST, sizeof(a.bytes));
+	return a;
 }
 
 uint32_t train_segments(const struct train *t)
@@ -200,26 +241,31 @@ static uint64_t l4_sum(const struct train *t)
 	return sum;
 }
 
+/* What the checksum covers besides the bytes from the transport header on.
+   Return: false: there is none that we know of. */
+static bool is_summed(const struct train *t, uint64_t *sum)
+{
+	*sum = 0;
+	if (t->proto == IPPROTO_NUM_ICMP)
+		return !t->ip6; /* RFC 792: no pseudo-header */
+	if (!train_has_ports(t) && !(t->ip6 && t->proto == IPPROTO_NUM_ICMP6))
+		return false;
+	*sum = train_pseudo(t, t->len - t->l4);
+	return true;
+}
+
 enum verdict train_verify(struct train *t)
 {
-	uint64_t sum = 0;
+	uint64_t sum;
 
 	if (t->csum != CSUM_UNCHECKED || train_is_fragment(t))
 		return PASS;
-	switch (t->proto) {
-	case IPPROTO_NUM_UDP:
-		if (load_be16(train_l4(t) + 6) == 0) /* RFC 768: the sender made none */
-			break;
-		/* fallthrough */
-	case IPPROTO_NUM_TCP:
-		sum = checksum_pseudo(t->src, t->dst, t->proto, (uint16_t)(t->len - t->l4));
-		/* fallthrough */
-	case IPPROTO_NUM_ICMP:
-		if (checksum_fold(sum + l4_sum(t)) != 0xffff)
+	if (t->proto == IPPROTO_NUM_UDP && load_be16(train_l4(t) + 6) == 0) {
+		if (t->ip6) /* RFC 8200 section 8.1 */
 			return DROP_L4_CHECKSUM;
-		break;
-	default: /* no checksum that we know of */
-		break;
+		/* RFC 768: the sender made none. */
+	} else if (is_summed(t, &sum) && checksum_fold(sum + l4_sum(t)) != 0xffff) {
+		return DROP_L4_CHECKSUM;
 	}
 	t->csum = CSUM_VERIFIED;
 	return PASS;

@@ -18,7 +18,7 @@
  *   everything else             the whole packet; there are no pieces
  *
  * The gateway's trains are IPv4.  A device that carries both families makes trains of IPv6 as
- * well (train_parse_any(), train.ip6); rewriting is for IPv4 alone.
+ * well (train_parse_any(), train.ip6); addresses, ports and TTL are rewritten in IPv4 alone.
  * Source: RFC 791, RFC 9293, RFC 768; include/uapi/linux/virtio_net.h for the
  * partial checksum.
  */
@@ -30,16 +30,18 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "packet/checksum.h"
 #include "packet/drop.h"
 
 #define TRAIN_PIECES_MAX 64    /* segments of one UDP_GRO datagram train */
-#define TRAIN_LEN_MAX    65535 /* IPv4 total length */
+#define TRAIN_LEN_MAX    65535 /* IPv4 total length; of IPv6 the header included */
 #define BATCH_MAX        64    /* trains per call */
 
 enum {
 	IPPROTO_NUM_ICMP = 1,
 	IPPROTO_NUM_TCP = 6,
 	IPPROTO_NUM_UDP = 17,
+	IPPROTO_NUM_ICMP6 = 58,
 };
 
 /* The state of the transport checksum field. */
@@ -59,18 +61,19 @@ struct train {
 	uint32_t head_len; /* bytes */
 	uint32_t len;      /* bytes: head and all pieces; the IPv4 total length */
 
-	/* What train_parse() read from the head; rewriters keep it in step. */
-	bool ip6;     /* src and dst are 0 then: train_src() and train_dst() read the head */
-	uint32_t src; /* host order */
-	uint32_t dst; /* host order */
-	uint16_t l4;  /* offset of the transport header = IPv4 header length */
-	uint8_t proto;
-	uint8_t ttl;
-	uint8_t tos;          /* DSCP and ECN */
-	bool dont_fragment;   /* DF */
-	bool more_fragments;  /* MF */
+	/* What train_parse() or train_parse_any() read from the head; rewriters keep it in step. */
+	bool ip6;            /* src and dst are 0 then: train_src() and train_dst() read the head */
+	uint32_t src;        /* host order */
+	uint32_t dst;        /* host order */
+	uint16_t l4;         /* offset of the transport header = IP header length */
+	uint8_t proto;       /* IPv6: the next header, which may be an extension header */
+	uint8_t ttl;         /* IPv6: the hop limit */
+	uint8_t tos;         /* DSCP and ECN; IPv6: the traffic class */
+	bool dont_fragment;  /* DF */
+	bool more_fragments; /* MF */
 	uint16_t frag_offset; /* bytes; a fragment is more_fragments || frag_offset > 0 */
-	uint16_t sport; /* TCP, UDP not fragmented: host order; ICMP echo: the identifier in both */
+	/* TCP, UDP not fragmented: host order; ICMP echo of IPv4: the identifier in both; else 0 */
+	uint16_t sport;
 	uint16_t dport;
 	uint8_t tcp_flags; /* TCP: byte 13 of the header */
 
@@ -120,6 +123,12 @@ enum verdict train_parse_any(struct train *t, uint8_t *packet, size_t len, enum 
 struct addr train_src(const struct train *t);
 struct addr train_dst(const struct train *t);
 
+/** train_has_ports() - TCP or UDP; of fragments the first has them in the head only */
+static inline bool train_has_ports(const struct train *t)
+{
+	return t->proto == IPPROTO_NUM_TCP || t->proto == IPPROTO_NUM_UDP;
+}
+
 /** train_segments() - how many packets it is on a wire: what counters count */
 uint32_t train_segments(const struct train *t);
 
@@ -139,9 +148,7 @@ static inline uint32_t train_payload_len(const struct train *t)
 	return t->len - t->head_len;
 }
 
-/**
- * train_segment_len() - the longest IPv4 packet that its segments have, bytes
- */
+/** train_segment_len() - the longest IP packet that its segments have, bytes */
 uint32_t train_segment_len(const struct train *t);
 
 /**
@@ -153,6 +160,8 @@ uint32_t train_segment_len(const struct train *t);
  * stored as 0xffff.  Of a fragment that is not the first only the IPv4 header is
  * touched.  ICMP has no pseudo-header: addresses leave its checksum alone;
  * train_set_icmp_id() fixes it.
+ *
+ * Only train_set_tos() serves IPv6 as well.
  */
 void train_set_src(struct train *t, uint32_t src);
 void train_set_dst(struct train *t, uint32_t dst);
@@ -165,20 +174,30 @@ void train_set_tos(struct train *t, uint8_t tos);
 /**
  * train_clamp_mss() - lowers the MSS option of a SYN or SYN-ACK to @mss
  *
- * A SYN without the option is left alone.  Fixes the TCP checksum.
+ * Of either family.  A SYN without the option is left alone.  Fixes the TCP checksum.
  * Return: true if the option was lowered.
  */
 bool train_clamp_mss(struct train *t, uint16_t mss);
 
+/** train_pseudo() - the sum of the pseudo-header over @l4_len bytes of transport, not folded */
+static inline uint64_t train_pseudo(const struct train *t, uint32_t l4_len)
+{
+	if (t->ip6)
+		return checksum_pseudo_ip6(t->head + 8, t->proto, l4_len); /* both addresses */
+	return checksum_pseudo(t->src, t->dst, t->proto, (uint16_t)l4_len);
+}
+
 /**
  * train_verify() - checks a complete transport checksum once
  *
+ * A UDP checksum of 0 says of IPv4 that there is none, and is wrong in IPv6.
+ *
  * Return: PASS (the state is then CSUM_VERIFIED, or stays CSUM_PARTIAL), or
- * DROP_L4_CHECKSUM.  Fragments pass unlooked at.
+ * DROP_L4_CHECKSUM.  Fragments pass unlooked at, and so does what is behind extension headers.
  */
 enum verdict train_verify(struct train *t);
 
-/** train_linearize() - writes the whole IPv4 packet, uncut, to @out of @room bytes;
+/** train_linearize() - writes the whole packet, uncut, to @out of @room bytes;
  *  a partial checksum stays partial.  Return: bytes written, 0 if it does not fit. */
 size_t train_linearize(const struct train *t, uint8_t *out, size_t room);
 
@@ -192,12 +211,12 @@ size_t train_linearize(const struct train *t, uint8_t *out, size_t room);
  * that arrived complete is verified before it is replaced by a partial one; a
  * train whose checksum is wrong stays alone and unverified, so that the bad sum
  * reaches its receiver or is dropped where it is looked at.  The order within a
- * flow never changes.  Flows may interleave; a few of them are kept open at once.
+ * flow never changes.  Flows may interleave; a few of them are kept open at once, of both families.
  *
  * Left alone are segments with IPv4 options, SYN, RST, URG or CWR, what carries no
  * payload, UDP without a checksum, fragments, and trains of several segments.  The
  * IPv4 identification counts up by one, or DF is set (then it means nothing and is
- * numbered anew by the cut, RFC 6864).
+ * numbered anew by the cut, RFC 6864).  Of IPv6, which has neither, the flow label must be equal.
  *
  * Return: the number of trains left, which stand at t[0..].
  */
@@ -218,11 +237,11 @@ struct cut {
 void cut_start(struct cut *cut, const struct train *t);
 
 /**
- * cut_next() - writes the next segment as a whole IPv4 packet with complete checksums
+ * cut_next() - writes the next segment as a whole IP packet with complete checksums
  * @out: @room bytes
  *
  * TCP: sequence number advances, FIN and PSH only on the last segment, CWR only
- * on the first.  IPv4: length, identification (+1 per segment), checksum.  A lone
+ * on the first.  IPv4: length, identification (+1 per segment), checksum.  IPv6: length.  A lone
  * packet whose checksum is complete is copied as it is, right or wrong.
  *
  * Return: its length in bytes; 0 when there is none left or it exceeds @room.

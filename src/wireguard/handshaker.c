@@ -169,6 +169,28 @@ void wg_handshaker_initiate(struct wg_handshaker *h, uint32_t peer, const struct
 	send_initiation(h, peer, now, wall, out);
 }
 
+void wg_handshaker_initiate_now(struct wg_handshaker *h, uint32_t peer, const struct endpoint *to,
+				const struct addr *from, uint64_t now, uint64_t wall,
+				struct wg_output *out)
+{
+	struct hs_peer *p = wg_roster_peer(h->roster, peer);
+
+	*out = (struct wg_output){ .kind = WG_NOTHING, .peer = WG_NO_PEER };
+	if (!p)
+		return;
+	p->to = *to;
+	p->from = *from;
+	if (p->state == HS_IDLE)
+		p->attempt_began = now;
+	send_initiation(h, peer, now, wall, out);
+}
+
+void wg_handshaker_cancel(struct wg_handshaker *h, uint32_t peer)
+{
+	if (wg_roster_peer(h->roster, peer))
+		enter(h, peer, HS_IDLE, 0);
+}
+
 uint64_t wg_handshaker_next_deadline(const struct wg_handshaker *h)
 {
 	return deadlines_next(h->deadlines);

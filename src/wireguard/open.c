@@ -51,16 +51,27 @@ static enum verdict precheck(const struct run *run, uint64_t counter, uint64_t n
 	return replay_fresh(&run->session->replay, counter) ? PASS : DROP_WG_REPLAY;
 }
 
+/*
+ * A client opens several connections at once and uses all of them: to be heard by another one of the
+ * same address is no roaming, which would be told with every message.
+ */
+static bool is_same_place(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->stream != 0 && b->stream != 0 && addr_equal(&a->addr, &b->addr);
+}
+
 /* Roaming: the latest genuine message says where the peer is. */
 static void follow(struct wg_tunnel *t, const struct run *run, const struct wg_rx *rx)
 {
 	struct tunnel_peer *p = run->peer;
+	bool same = is_same_place(&p->endpoint, rx->from);
 
 	if (endpoint_equal(&p->endpoint, rx->from) && addr_equal(&p->from, rx->to))
 		return;
 	p->endpoint = *rx->from;
 	p->from = *rx->to;
-	tunnel_raise(t, run->id / SESSIONS, WG_EVENT_ENDPOINT);
+	if (!same)
+		tunnel_raise(t, run->id / SESSIONS, WG_EVENT_ENDPOINT);
 }
 
 /* A message that has authenticated, with its plain text in place. */

@@ -85,6 +85,16 @@ void wg_tunnel_peer_remove(struct wg_tunnel *t, uint32_t peer)
 	p->present = false;
 }
 
+void wg_tunnel_drop_sessions(struct wg_tunnel *t, uint32_t peer)
+{
+	struct tunnel_peer *p = tunnel_peer(t, peer);
+
+	if (!p)
+		return;
+	sessions_clear(&p->sessions, t->indices, peer);
+	p->ask_after = 0;
+}
+
 void wg_tunnel_set_endpoint(struct wg_tunnel *t, uint32_t peer, const struct endpoint *to,
 			    const struct addr *from)
 {

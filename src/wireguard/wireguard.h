@@ -154,6 +154,20 @@ void wg_handshaker_initiate(struct wg_handshaker *h, uint32_t peer, const struct
 			    const struct addr *from, uint64_t now, uint64_t wall,
 			    struct wg_output *out);
 
+/**
+ * wg_handshaker_initiate_now() - the same by another way than before: a stream and not UDP, or a
+ * path that has changed
+ *
+ * Takes the place of one that is under way, and does not wait for REKEY_TIMEOUT: the caller keeps that
+ * for each way.  The time until it is given up goes on from the one under way.
+ */
+void wg_handshaker_initiate_now(struct wg_handshaker *h, uint32_t peer, const struct endpoint *to,
+				const struct addr *from, uint64_t now, uint64_t wall,
+				struct wg_output *out);
+
+/** wg_handshaker_cancel() - forgets a handshake of ours that is under way, without a word */
+void wg_handshaker_cancel(struct wg_handshaker *h, uint32_t peer);
+
 uint64_t wg_handshaker_next_deadline(const struct wg_handshaker *h);
 
 /**
@@ -179,6 +193,9 @@ struct wg_tunnel *wg_tunnel_free(struct wg_tunnel *t);
  *  and leaves sessions alone */
 void wg_tunnel_peer_add(struct wg_tunnel *t, uint32_t peer, uint16_t keepalive, uint64_t now);
 void wg_tunnel_peer_remove(struct wg_tunnel *t, uint32_t peer);
+
+/** wg_tunnel_drop_sessions() - our key has changed: all sessions with @peer end, the rest stays */
+void wg_tunnel_drop_sessions(struct wg_tunnel *t, uint32_t peer);
 
 /** wg_tunnel_set_endpoint() - configured or learnt from an authenticated handshake;
  *  @from is our own address towards it, ADDR_NONE if any */

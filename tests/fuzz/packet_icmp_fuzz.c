@@ -23,9 +23,31 @@ static void require_sound(uint8_t *out, size_t n)
 			   (uint8_t[ICMP_ERROR_MAX]){ 0 }) == 0);
 }
 
+/* The same of IPv6. */
+static void try_ip6(uint8_t *packet, size_t len, uint8_t segment)
+{
+	uint8_t out[ICMP6_ERROR_MAX];
+	struct train t, error;
+	size_t n;
+
+	if (train_parse_any(&t, packet, len, CSUM_UNCHECKED) != PASS || !t.ip6)
+		return;
+	if (t.n_pieces > 0)
+		t.gso_size = segment;
+	n = icmp6_error(&t, ICMP6_PACKET_TOO_BIG, 0, 1280, out);
+	if (n == 0)
+		return;
+	REQUIRE(n <= sizeof(out));
+	REQUIRE(train_parse_any(&error, out, n, CSUM_UNCHECKED) == PASS);
+	REQUIRE(error.len == n && error.proto == IPPROTO_NUM_ICMP6);
+	REQUIRE(train_verify(&error) == PASS);
+	REQUIRE(icmp6_error(&error, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0,
+			    (uint8_t[ICMP6_ERROR_MAX]){ 0 }) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	uint8_t out[1280];
+	uint8_t out[ICMP6_ERROR_MAX];
 	uint8_t *packet;
 	struct train t;
 	size_t n;
@@ -37,8 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (n > 0) {
 		REQUIRE(n <= sizeof(out));
 		REQUIRE(load_be16(out + 4) == n - 40);
-		REQUIRE(icmp6_refusal(out, n, (uint8_t[1280]){ 0 }) == 0);
+		REQUIRE(icmp6_refusal(out, n, (uint8_t[ICMP6_ERROR_MAX]){ 0 }) == 0);
 	}
+	try_ip6(packet, len - 1, data[0]);
 	mend_ip4(packet, len - 1);
 	if (train_parse(&t, packet, len - 1, CSUM_UNCHECKED) == PASS) {
 		if (t.n_pieces > 0)

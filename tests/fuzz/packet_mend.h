@@ -26,7 +26,7 @@
 /* Makes the IPv4 header checksum right, if there is a header. */
 static inline void mend_ip4(uint8_t *p, size_t len)
 {
-	size_t l4 = len >= 20 ? (p[0] & 15u) * 4 : 0;
+	size_t l4 = len >= 20 && p[0] >> 4 != 6 ? (p[0] & 15u) * 4 : 0;
 
 	if (l4 < 20 || l4 > len)
 		return;
@@ -42,11 +42,11 @@ static inline void mend_l4(struct train *t)
 	uint8_t *check;
 	uint64_t sum;
 
-	if (train_is_fragment(t) || (t->proto != 1 && t->proto != 6 && t->proto != 17))
+	if (train_is_fragment(t) || !(train_has_ports(t) || (!t->ip6 && t->proto == 1)))
 		return;
 	check = l4 + (t->proto == 6 ? 16 : t->proto == 17 ? 6 : 2);
 	store_be16(check, 0);
-	sum = t->proto == 1 ? 0 : checksum_pseudo(t->src, t->dst, t->proto, (uint16_t)len);
+	sum = t->proto == 1 ? 0 : train_pseudo(t, len);
 	sum = (uint16_t)~checksum_fold(checksum_add(sum, l4, len));
 	store_be16(check, t->proto == 17 && sum == 0 ? 0xffff : (uint16_t)sum);
 }

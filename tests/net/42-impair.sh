@@ -54,7 +54,7 @@ check "the count agrees" compare "$(impair_count $cable up lost) + $(impair_coun
 	== "$(sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 - \2/p' "$T/ping")"
 impair $cable "both loss 0"
 
-spawn iperf gateway iperf3 -s
+spawn iperf gateway iperf3 -s --forceflush
 wait_for 5 grep -q listening "$T/iperf.log"
 # throughput ARGUMENT... - Mbit/s at the receiver
 throughput() {

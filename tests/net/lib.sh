@@ -150,6 +150,11 @@ finish() {
 		echo "# the gateway's log:"
 		tail -n 30 "$T/gateway.log" | sed 's/^/#   /'
 	fi
+	for log in "$T"/connect-*.log; do
+		if [ "$failures" = 0 ] || [ ! -s "$log" ]; then continue; fi
+		echo "# the client's log, ${log##*/}:"
+		tail -n 30 "$log" | sed 's/^/#   /'
+	done
 	[ "$failures" = 0 ]
 	exit
 }
@@ -213,6 +218,7 @@ on() {
 spawn() {
 	spawn_name=$1 spawn_host=$2
 	shift 2
+	: >"$T/$spawn_name.log" # now, not when it gets to run: what an earlier one said is gone
 	nsenter -t "$(cat "$T/$spawn_host.pid")" --net --mount --uts "$@" \
 		>"$T/$spawn_name.log" 2>&1 </dev/null &
 	spawned=$!
@@ -430,6 +436,58 @@ client_up() {
 
 client_down() {
 	on "$1" env PATH="$T/bin:$PATH" wg-quick down "$T/$1/wg0.conf" >"$T/$1/wg-quick.log" 2>&1
+}
+
+# connect HOST [OPTION...] - our own client with the file $T/HOST.conf and the adapter wg0, and waits
+# until it can be asked; what it says is in $T/connect-HOST.log.  A test that wants it
+# under another program (setpriv, faketime) names that in $CONNECT_UNDER.
+connect() {
+	connect_host=$1
+	shift
+	cp "$T/$connect_host.conf" "$T/$connect_host/wg0.conf"
+	chmod 600 "$T/$connect_host/wg0.conf"
+	# shellcheck disable=SC2086 # a program and its arguments
+	spawn "connect-$connect_host" "$connect_host" ${CONNECT_UNDER-} \
+		"$CULVERT" connect "$@" "$T/$connect_host/wg0.conf"
+	wait_for 5 client_status_json "$connect_host"
+}
+
+# a_gateway_and_connect [OPTION...] - three hosts, the gateway, and alice connected by our own client;
+# without --route-all the test's servers are reached by a route of the test's own
+a_gateway_and_connect() {
+	three_hosts
+	gateway_init || { failed "culvert init makes a configuration" && finish; }
+	gateway_peer alice
+	gateway_start
+	connect alice "$@"
+	wait_for 5 on alice ping -c 1 -W 1 10.66.77.1 || {
+		failed "our own client reaches 10.66.77.1"
+		sed 's/^/# /' "$T/connect-alice.log"
+		finish
+	}
+	case " $* " in
+	*' --route-all '* | *' --kill-switch '*) ;;
+	*) on alice ip route add 198.51.100.0/24 dev wg0 ;;
+	esac
+}
+
+client_status_json() {
+	on "$1" "$CULVERT" status --config "$T/$1/wg0.conf" --json
+}
+
+# client_status HOST PATH - one member of the client's status, as `status` of the gateway's
+client_status() {
+	client_status_json "$1" | /usr/bin/python3 "$TOOLS/status.py" "$2"
+}
+
+# transport HOST - UDP or TCP
+transport() {
+	client_status "$1" peers.0.transport
+}
+
+# by_transport HOST UDP|TCP - for wait_for
+by_transport() {
+	[ "$(transport "$1")" = "$2" ]
 }
 
 # a_gateway_and_alice - the usual beginning: three hosts, everything up, alice connected

@@ -44,6 +44,7 @@ int world_add_client(struct world *w, const char *name, uint32_t ip4, uint16_t k
 	wg_public_key(c->public_key, c->private_key);
 	if (psk)
 		rng_fill(&w->rng, c->psk, sizeof(c->psk));
+	c->lane = -1;
 	c->got = calloc(1, sizeof(*c->got));
 	c->waiting = calloc(1, sizeof(*c->waiting));
 	begin(w, c);
@@ -55,6 +56,8 @@ int world_add_client(struct world *w, const char *name, uint32_t ip4, uint16_t k
 void clients_free(struct world *w)
 {
 	for (int i = 0; i < w->n_clients; i++) {
+		for (int lane = 0; lane < STREAMS_MAX; lane++)
+			world_client_hang_up(w, i, lane);
 		wg_handshaker_free(w->clients[i].handshaker);
 		wg_tunnel_free(w->clients[i].tunnel);
 		free(w->clients[i].got);
@@ -129,7 +132,56 @@ static void datagram(struct world *w, struct client *c, const uint8_t *data, siz
 		c->lose--;
 		return;
 	}
-	wire_tunnel_in(w->udp, w->workers, &p);
+	if (c->lane >= 0)
+		wire_call(c->streams[c->lane], data, len);
+	else
+		wire_tunnel_in(w->udp, w->workers, &p);
+}
+
+void world_client_stream(struct world *w, int client, int lane)
+{
+	struct client *c = &w->clients[client];
+	struct endpoint from = c->where;
+
+	c->lane = lane;
+	if (lane < 0 || (c->streams[lane] && !wire_gone(c->streams[lane])))
+		return;
+	world_client_hang_up(w, client, lane);
+	from.port = (uint16_t)(50000 + lane);
+	c->streams[lane] = wire_connect(&from, &w->where.addr);
+	world_settle(w);
+}
+
+void world_client_repeat(struct world *w, int client, int other)
+{
+	const struct client *c = &w->clients[client];
+	const struct wire_packet *p = &w->clients[other].last;
+
+	if (c->lane >= 0 && c->streams[c->lane])
+		wire_call(c->streams[c->lane], p->data, p->len);
+}
+
+void world_client_hang_up(struct world *w, int client, int lane)
+{
+	struct stream **s = &w->clients[client].streams[lane];
+
+	if (*s)
+		wire_hang_up(*s);
+	*s = NULL;
+}
+
+unsigned int world_client_came(struct world *w, int client, int lane)
+{
+	unsigned int n = w->clients[client].came[lane];
+
+	w->clients[client].came[lane] = 0;
+	return n;
+}
+
+void world_client_congest(struct world *w, int client, int lane, bool on)
+{
+	if (w->clients[client].streams[lane])
+		wire_congest(w->clients[client].streams[lane], on);
 }
 
 /* Encrypts one packet, or keeps it until there is a session. */
@@ -267,6 +319,22 @@ bool world_client_take(struct world *w, int client, struct wire_packet *ret)
 	return wire_take(w->clients[client].got, ret);
 }
 
+static bool deliver_streams(struct world *w, struct client *c)
+{
+	struct wire_packet p;
+	bool some = false;
+
+	for (int lane = 0; lane < STREAMS_MAX; lane++) {
+		while (c->streams[lane] && wire_answer(c->streams[lane], &p)) {
+			some = true;
+			c->came[lane] += wg_message_type(p.data, p.len) == WG_DATA;
+			if (!c->asleep)
+				receive(w, c, &p);
+		}
+	}
+	return some;
+}
+
 bool clients_deliver(struct world *w)
 {
 	struct wire_packet p;
@@ -278,6 +346,8 @@ bool clients_deliver(struct world *w)
 			if (!w->clients[i].asleep && endpoint_equal(&w->clients[i].where, &p.to))
 				receive(w, &w->clients[i], &p);
 	}
+	for (int i = 0; i < w->n_clients; i++)
+		some |= deliver_streams(w, &w->clients[i]);
 	return some;
 }
 

@@ -22,6 +22,11 @@
  *	NAME floods N                          its last initiation from N places
  *	NAME marks TOS                         the outer TOS of its datagrams
  *	NAME tos TOS                           the outer TOS of the last datagram it got
+ *	NAME takes stream N | udp              its messages go that way now; the stream is opened
+ *	NAME repeats OTHER                     OTHER's last data message, by NAME's stream
+ *	NAME hangs up N                        closes its stream N
+ *	NAME came N COUNT                      data messages that it got by stream N since it was asked
+ *	NAME congests N  |  NAME drains N      its stream N takes nothing
  *	NAME handshakes N                      it has made N sessions so far
  *	outside gets [N fragments] PACKET | nothing    the oldest packet that left the gateway
  *	outside sends PACKET
@@ -40,6 +45,7 @@
  *	other-link PREFIX                      the host has a route by another interface
  *	tunnel|external|host fails N           the next N sends there
  *	mappings N
+ *	streams N                              connections that the gateway has
  *	drops REASON N  |  drops N             of that reason; of all
  *	repeat N STEP ; STEP ...               with % as 000, 001, ...
  *
@@ -244,8 +250,39 @@ static bool client_state(struct play *p, int c, char **words, size_t n)
 	return true;
 }
 
+/* What a client does with its streams.  *known: whether it was that. */
+static bool client_stream(struct play *p, int c, char **words, size_t n, bool *known)
+{
+	const char *verb = words[1];
+	unsigned int lane = n > 2 ? (unsigned int)atoi(words[2]) : 0;
+	unsigned int came;
+
+	*known = true;
+	if (is(verb, "takes") && n == 4 && is(words[2], "stream")) {
+		world_client_stream(p->world, c, atoi(words[3]) % 8);
+	} else if (is(verb, "takes") && n == 3 && is(words[2], "udp")) {
+		world_client_stream(p->world, c, -1);
+	} else if (is(verb, "repeats") && n == 3 && world_client(p->world, words[2]) >= 0) {
+		world_client_repeat(p->world, c, world_client(p->world, words[2]));
+	} else if (is(verb, "hangs") && n == 4) {
+		world_client_hang_up(p->world, c, atoi(words[3]) % 8);
+	} else if (is(verb, "congests") || is(verb, "drains")) {
+		world_client_congest(p->world, c, (int)(lane % 8), is(verb, "congests"));
+	} else if (is(verb, "came") && n == 4) {
+		came = world_client_came(p->world, c, (int)(lane % 8));
+		if (came != (unsigned int)atoi(words[3]))
+			FAIL(p, "%u came", came);
+	} else {
+		*known = false;
+	}
+	if (*known)
+		world_settle(p->world);
+	return true;
+}
+
 static bool client(struct play *p, int c, char **words, size_t n)
 {
+	bool known;
 	uint8_t packet[PACKET_MAX];
 	const char *verb = words[1];
 	size_t len;
@@ -277,7 +314,9 @@ static bool client(struct play *p, int c, char **words, size_t n)
 			FAIL(p, "it was %u", world_client_tos(p->world, c));
 		return true;
 	}
-	return client_state(p, c, words, n);
+	if (!client_stream(p, c, words, n, &known))
+		return false;
+	return known || client_state(p, c, words, n);
 }
 
 static bool wait_for(struct play *p, const char *word)
@@ -391,6 +430,8 @@ static bool event(struct play *p, char **words, size_t n, bool *known)
 		return fails(p, words);
 	else if (is(words[0], "mappings") && n == 2)
 		return count(p, world_mappings(p->world), words[1]);
+	else if (is(words[0], "streams") && n == 2)
+		return count(p, world_streams(p->world), words[1]);
 	else if (is(words[0], "drops") && n == 2)
 		return count(p, world_all_drops(p->world), words[1]);
 	else if (is(words[0], "drops") && n == 3)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "world_parts.h"
 
@@ -93,6 +94,11 @@ static void open_threads(struct world *w)
 		.private_key = w->private_key,
 		.rng = &w->rng,
 	};
+	struct stream_server_params streams = {
+		.workers = w->workers,
+		.post = w->post,
+		.listener = w->listener,
+	};
 
 	for (unsigned int i = 0; i < w->workers; i++) {
 		struct worker_params params = {
@@ -113,6 +119,7 @@ static void open_threads(struct world *w)
 		must(worker_new(&params, &w->worker[i]));
 	}
 	must(handshake_new(&h, &w->handshake));
+	must(stream_server_new(&streams, &w->streams));
 }
 
 static void start_gateway(struct world *w)
@@ -122,6 +129,7 @@ static void start_gateway(struct world *w)
 	must(post_new(w->workers, &w->post));
 	must(udp_open_group(&udp, w->udp));
 	must(external_open_group(&w->uplink, w->workers, w->external));
+	w->listener = wire_listener_new();
 	w->tun = w->settings.adapter ? wire_tun_new() : NULL;
 	w->dns = w->settings.dns ? wire_dns_new() : NULL;
 	open_main(w);
@@ -130,6 +138,8 @@ static void start_gateway(struct world *w)
 
 static void stop_gateway(struct world *w)
 {
+	stream_server_free(w->streams);
+	close(w->listener);
 	handshake_free(w->handshake);
 	for (unsigned int i = 0; i < w->workers; i++) {
 		worker_free(w->worker[i]);
@@ -270,6 +280,8 @@ static void poll_gateway(struct world *w)
 	for (unsigned int i = 0; i < w->workers; i++)
 		while (worker_poll(w->worker[i], WORKER_ALL, w->now))
 			;
+	while (stream_server_poll(w->streams, w->now))
+		;
 	while (post_receive(w->post, post_main(w->workers), &m))
 		main_receive(w, &m);
 	if (w->next_trim > w->now)
@@ -294,6 +306,7 @@ static uint64_t next_deadline(const struct world *w)
 
 	for (unsigned int i = 0; i < w->workers; i++)
 		next = earlier(next, worker_next_deadline(w->worker[i]));
+	next = earlier(next, stream_server_next_deadline(w->streams));
 	return earlier(next, clients_next_deadline(w));
 }
 
@@ -382,6 +395,11 @@ unsigned int world_workers(const struct world *w)
 	return w->workers;
 }
 
+unsigned int world_streams(const struct world *w)
+{
+	return stream_server_connections(w->streams);
+}
+
 void world_other_link(struct world *w, const struct prefix *prefix)
 {
 	w->host.other_links[w->host.n_other_links++] = *prefix;
@@ -390,7 +408,8 @@ void world_other_link(struct world *w, const struct prefix *prefix)
 
 static uint64_t drops_of(const struct world *w, enum verdict v)
 {
-	uint64_t n = counter_get(&handshake_counters(w->handshake)->drops[v]);
+	uint64_t n = counter_get(&handshake_counters(w->handshake)->drops[v]) +
+		     counter_get(&stream_server_counters(w->streams)->drops[v]);
 
 	for (unsigned int i = 0; i < w->workers; i++)
 		n += counter_get(&worker_counters(w->worker[i])->drops[v]);
@@ -439,6 +458,7 @@ bool world_sum_holds(const struct world *w, char *text, size_t size)
 	for (unsigned int i = 0; i < w->workers; i++)
 		add(worker_counters(w->worker[i]), &in, &out);
 	add(handshake_counters(w->handshake), &in, &out);
+	add(stream_server_counters(w->streams), &in, &out);
 	snprintf(text, size, "%llu in, %llu out, %llu dropped", (unsigned long long)in,
 		 (unsigned long long)out, (unsigned long long)drops);
 	return in == out + drops;

@@ -68,6 +68,23 @@ void world_client_reborn(struct world *w, int client);
 void world_client_mark(struct world *w, int client, uint8_t tos);
 uint8_t world_client_tos(const struct world *w, int client); /* of the last datagram it got */
 
+/** world_client_stream() - its messages go by its stream @lane from now on, which is opened if need be;
+ *  -1: by UDP again */
+void world_client_stream(struct world *w, int client, int lane);
+
+/** world_client_repeat() - what @other has sent last, by a stream of @client's */
+void world_client_repeat(struct world *w, int client, int other);
+
+/** world_client_hang_up() - closes its stream @lane */
+void world_client_hang_up(struct world *w, int client, int lane);
+
+/** world_client_came() - data messages that it got by stream @lane since the last call */
+unsigned int world_client_came(struct world *w, int client, int lane);
+
+/** world_client_congest() - its stream @lane takes nothing */
+void world_client_congest(struct world *w, int client, int lane, bool on);
+unsigned int world_streams(const struct world *w); /* connections that the gateway has */
+
 /** world_last() - the client's last data datagram, or its last initiation, to be sent again */
 struct wire_packet *world_last(struct world *w, int client, bool initiation);
 

@@ -12,9 +12,12 @@
 #include "engine/handshake.h"
 #include "engine/leases.h"
 #include "engine/roster.h"
+#include "engine/stream_server.h"
 #include "engine/worker.h"
+#include "wire_stream.h"
 #include "world.h"
 
+#define STREAMS_MAX 8 /* of one client */
 #define CLIENTS_MAX 16
 #define WORKERS_MAX 8
 #define PEERS_MAX   64
@@ -31,6 +34,9 @@ struct client {
 	uint8_t psk[WG_KEY_LEN];
 	struct prefix allowed[2]; /* its IPv4 and its IPv6 address */
 	struct endpoint where;
+	struct stream *streams[STREAMS_MAX];
+	int lane;                       /* the stream that its messages take; -1: they go by UDP */
+	unsigned int came[STREAMS_MAX]; /* data messages by each stream */
 	struct wg_handshaker *handshaker;
 	struct wg_tunnel *tunnel;
 	struct wire_queue *got;
@@ -59,6 +65,8 @@ struct world {
 	struct dns_proxy *dns;
 	struct worker *worker[WORKERS_MAX];
 	struct handshake *handshake;
+	struct stream_server *streams;
+	int listener;
 	struct roster *roster;
 	struct leases *leases;
 	struct config config;

@@ -44,7 +44,7 @@ static void nonsense_is_refused(void **state)
 		"status\t/a",
 		"status /a\nstatus /b",
 		"status /a\x1b[2J",
-		"stop /a",
+		"halt /a",
 	};
 	struct control_request request;
 
@@ -88,6 +88,9 @@ static void readers_see_and_owners_change(void **state)
 	assert_int_equal(admit("status " CONF, false, true, refusal), CONTROL_STATUS);
 	assert_int_equal(admit("reload " CONF, true, true, refusal), CONTROL_RELOAD);
 	assert_string_equal(refusal, "");
+	assert_int_equal(admit("stop " CONF, true, true, refusal), CONTROL_STOP);
+	assert_int_equal(admit("stop " CONF, true, false, refusal), CONTROL_REFUSED);
+	assert_non_null(strstr(refusal, "error: not permitted: stop as root"));
 	assert_int_equal(admit("reload " CONF, true, false, refusal), CONTROL_REFUSED);
 	assert_non_null(strstr(refusal, "error: not permitted: reload as root"));
 	assert_int_equal(admit("status " CONF, false, false, refusal), CONTROL_REFUSED);

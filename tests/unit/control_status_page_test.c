@@ -24,6 +24,9 @@ static struct status sample(void)
 			    .rung = "raw packets with trains, guard sockets, adapter",
 			    .workers = 2,
 			    .listen_port = 51820,
+			    .stream_port = 443,
+			    .stream_tls = "without TLS",
+			    .stream_connections = 1,
 			    .adapter = "culvert0",
 			    .interface = "eth0",
 			    .interface_up = true,
@@ -50,6 +53,8 @@ static struct status sample(void)
 	};
 	peers[2] = (struct status_peer){ .name = "carol", .handshake_age = 181 * NS_PER_S };
 	endpoint_parse("198.51.100.7:40000", &peers[0].endpoint);
+	endpoint_parse("198.51.100.8:50000", &peers[2].endpoint);
+	peers[2].endpoint.stream = 1025;
 	prefix_parse("10.66.77.1/24", &s.address);
 	s.drops[DROP_NAT_NO_PORT] = 1234;
 	return s;
@@ -83,6 +88,9 @@ static void the_page_says_what_a_person_wants_to_know(void **state)
 	assert_has(text, "Peers: 3, 1 heard in the last 3 minutes\n");
 	assert_has(text, "12 s ago");
 	assert_has(text, "198.51.100.7:40000");
+	assert_has(text, "198.51.100.8:50000 (stream)");
+	assert_null(strstr(text, "40000 (stream)"));
+	assert_has(text, "\n  streams on TCP port 443, without TLS, 1 connection\n");
 	assert_has(text, "12 Mbit/s");
 	assert_has(text, "5.0 GiB");
 	assert_has(text, "bob (runtime)  never");

@@ -58,6 +58,9 @@ static void every_field_has_its_member(void **state)
 			    .rung = "raw",
 			    .workers = 2,
 			    .listen_port = 51820,
+			    .stream_port = 443,
+			    .stream_tls = "TLS, self-signed",
+			    .stream_connections = 6,
 			    .adapter = "culvert0",
 			    .interface = "eth0",
 			    .interface_up = true,
@@ -89,6 +92,10 @@ static void every_field_has_its_member(void **state)
 	assert_string_equal(string(o, "guard"), "md5");
 	o = json_object_get(json_object_get(root, "nat"), "udp");
 	assert_int_equal(integer(o, "leased"), 64);
+	o = json_object_get(root, "stream");
+	assert_int_equal(integer(o, "port"), 443);
+	assert_string_equal(string(o, "tls"), "TLS, self-signed");
+	assert_int_equal(integer(o, "connections"), 6);
 	o = json_object_get(root, "external");
 	assert_string_equal(string(o, "interface"), "eth0");
 	assert_true(json_is_true(json_object_get(o, "up")));
@@ -100,11 +107,29 @@ static void every_field_has_its_member(void **state)
 	assert_string_equal(string(o, "public_key"),
 			    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
 	assert_string_equal(string(o, "endpoint"), "198.51.100.7:9");
+	assert_string_equal(string(o, "transport"), "udp");
 	assert_true(json_real_value(json_object_get(o, "handshake_age")) == 1.5);
 	assert_int_equal(integer(o, "mappings"), 3);
 	assert_true(json_is_true(json_object_get(o, "runtime")));
 	assert_string_equal(json_string_value(json_array_get(json_object_get(o, "allowed_ips"), 0)),
 			    "10.66.77.2/32");
+	json_decref(root);
+}
+
+static void a_peer_by_tcp_says_so(void **state)
+{
+	struct status_peer peer = { .mappings = 1 };
+	struct status s = { .version = "0.1.0", .peers = &peer, .n_peers = 1 };
+	const json_t *o;
+	json_t *root;
+
+	(void)state;
+	assert_true(endpoint_parse("198.51.100.7:9", &peer.endpoint));
+	peer.endpoint.stream = 1025;
+	root = tree(&s);
+	o = json_array_get(json_object_get(root, "peers"), 0);
+	assert_string_equal(string(o, "endpoint"), "198.51.100.7:9");
+	assert_string_equal(string(o, "transport"), "stream");
 	json_decref(root);
 }
 
@@ -119,6 +144,8 @@ static void what_is_unknown_is_left_out(void **state)
 
 	(void)state;
 	assert_null(json_object_get(root, "dns"));
+	assert_null(json_object_get(root, "stream"));
+	assert_null(json_object_get(o, "transport"));
 	assert_null(json_object_get(root, "adapter"));
 	assert_null(json_object_get(root, "address"));
 	assert_null(json_object_get(o, "endpoint"));
@@ -173,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_has_its_member),
+		cmocka_unit_test(a_peer_by_tcp_says_so),
 		cmocka_unit_test(what_is_unknown_is_left_out),
 		cmocka_unit_test(a_name_that_is_no_text_does_no_harm),
 		cmocka_unit_test(without_memory_the_answer_is_null),

@@ -34,7 +34,7 @@ struct rig {
 	struct staging *staging;
 	struct path_counters counters;
 	struct outbox *o;
-	int error; /* of the next send */
+	int error; /* of the next send, or OUTBOX_HANDED_ON */
 	size_t n;
 	struct train_sent sent[TRAINS_MAX];
 	uint8_t last[OUTBOX_BYTES]; /* the last train */
@@ -44,7 +44,7 @@ static int note_send(void *ctx, uint32_t peer, unsigned int lane, const struct u
 {
 	struct rig *r = ctx;
 
-	if (r->error < 0)
+	if (r->error != 0)
 		return r->error;
 	assert_true(r->n < TRAINS_MAX);
 	r->sent[r->n++] = (struct train_sent){ peer, lane, tx->len, tx->segment, tx->tos, *tx->to };
@@ -276,11 +276,29 @@ static void a_failed_send_is_counted_by_its_transport(void **state)
 	put(r, 0, 0, 0, 100);
 	outbox_flush(r->o);
 	assert_int_equal(dropped(r, DROP_STREAM_STALE), 1);
+	r->error = -ENOBUFS;
+	put(r, 0, 0, 0, 100);
+	outbox_flush(r->o);
+	assert_int_equal(dropped(r, DROP_NO_MEMORY), 1);
 	wg_tunnel_set_endpoint(r->tunnel, 0, &(struct endpoint){ 0 }, &(struct addr){ 0 });
 	put(r, 0, 0, 0, 100);
 	outbox_flush(r->o);
 	assert_int_equal(dropped(r, DROP_WG_NO_ENDPOINT), 1);
 	assert_int_equal(counter_get(&r->counters.out_tunnel), 0);
+	rig_free(r);
+}
+
+static void what_is_handed_on_is_counted_elsewhere(void **state)
+{
+	struct rig *r = rig_new();
+
+	(void)state;
+	install(r, 0);
+	r->error = OUTBOX_HANDED_ON;
+	put(r, 0, 0, 0, 100);
+	outbox_flush(r->o);
+	assert_int_equal(counter_get(&r->counters.out_tunnel), 0);
+	assert_int_equal(dropped(r, DROP_WG_SEND), 0);
 	rig_free(r);
 }
 
@@ -329,6 +347,7 @@ int main(void)
 		cmocka_unit_test(without_a_session_packets_wait_in_their_lanes),
 		cmocka_unit_test(what_waits_can_be_given_up),
 		cmocka_unit_test(a_failed_send_is_counted_by_its_transport),
+		cmocka_unit_test(what_is_handed_on_is_counted_elsewhere),
 		cmocka_unit_test(a_path_that_is_too_narrow_is_learnt),
 		cmocka_unit_test(room_that_is_not_used_sends_nothing),
 	};

@@ -271,6 +271,24 @@ static void the_state_names_who_was_heard_and_restoring_calls_them(void **state)
 	free(text);
 }
 
+static void who_was_heard_by_a_stream_is_called_by_nobody(void **state)
+{
+	struct post_peer heard = { .peer = 0 };
+	struct post_message m;
+	char *text;
+
+	(void)state;
+	endpoint_parse("192.0.2.9:1234", &heard.to);
+	heard.to.stream = 1025;
+	roster_heard(roster, &heard);
+	assert_int_equal(roster_endpoint(roster, 0).stream, 1025);
+	text = roster_state(roster, handshake_of, NULL);
+	assert_non_null(text);
+	roster_restore(roster, text, strlen(text), 1000);
+	assert_false(post_receive(post, post_handshake(WORKERS), &m));
+	free(text);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -282,6 +300,7 @@ int main(void)
 		TEST(too_many_peers_are_refused_and_the_table_in_force_stays),
 		TEST(what_wg_set_changes_lasts_until_the_file_is_read_again),
 		TEST(the_state_names_who_was_heard_and_restoring_calls_them),
+		TEST(who_was_heard_by_a_stream_is_called_by_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

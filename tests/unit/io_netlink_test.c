@@ -39,6 +39,7 @@ static void each_request_has_its_own_answer(void **state)
 
 static void a_long_request_that_is_refused_is_not_quoted_at_length(void **state)
 {
+	static const uint8_t nothing[200];
 	static uint8_t buffer[4096];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
@@ -50,9 +51,9 @@ static void a_long_request_that_is_refused_is_not_quoted_at_length(void **state)
 	assert_int_equal(netlink_open(&nl), 0);
 	nlh->nlmsg_type = RTM_NEWLINK;
 	m->ifi_index = 4711;
-	mnl_attr_put(nlh, IFLA_IFALIAS, 200, buffer);
+	mnl_attr_put(nlh, IFLA_IFALIAS, sizeof(nothing), nothing);
 	for (int i = 0; i < 10; i++)
-		mnl_attr_put(nlh, IFLA_PAD, 200, buffer);
+		mnl_attr_put(nlh, IFLA_PAD, sizeof(nothing), nothing);
 	assert_int_equal(netlink_request(nl, nlh), -ENODEV);
 	mnl_socket_close(nl);
 }

@@ -70,12 +70,14 @@ static int in_sandbox(void (*work)(void), const struct sandbox_params *params, u
 	return status;
 }
 
+static const struct sandbox_params gateway = { .net_raw = true, .net_admin = true };
+
 static void assert_works(void (*work)(void))
 {
-	assert_int_equal(in_sandbox(work, &(struct sandbox_params){ .net_admin = true }, 0), 0);
+	assert_int_equal(in_sandbox(work, &gateway, 0), 0);
 	if (geteuid() == 0)
-		assert_int_equal(in_sandbox(work, &(struct sandbox_params){ .bpf = false }, 65534),
-				 0);
+		assert_int_equal(
+			in_sandbox(work, &(struct sandbox_params){ .net_raw = true }, 65534), 0);
 }
 
 static void *thread_main(void *arg)
@@ -185,6 +187,12 @@ static void look_for_what_is_gone(void)
 	EXPECT(!capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE));
 }
 
+static void look_for_anything(void)
+{
+	EXPECT(capng_get_caps_process() == 0);
+	EXPECT(capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE);
+}
+
 static void capabilities_are_dropped_but_those_asked_for(void **state)
 {
 	(void)state;
@@ -192,9 +200,8 @@ static void capabilities_are_dropped_but_those_asked_for(void **state)
 	if (!capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW) ||
 	    !capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN))
 		skip();
-	assert_int_equal(
-		in_sandbox(look_for_what_is_gone, &(struct sandbox_params){ .net_admin = true }, 0),
-		0);
+	assert_int_equal(in_sandbox(look_for_what_is_gone, &gateway, 0), 0);
+	assert_int_equal(in_sandbox(look_for_anything, &(struct sandbox_params){ 0 }, 0), 0);
 }
 
 #ifndef SANITIZED
@@ -223,6 +230,29 @@ static void other_calls_fail_with_eperm(void **state)
 	assert_works(try_what_is_refused);
 }
 
+/* A client that has a child: it was made before. */
+static void a_child_may_be_signalled_and_waited_for(void **state)
+{
+	pid_t parent = fork();
+	int status;
+
+	(void)state;
+	if (parent == 0) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			pause();
+			_exit(1);
+		}
+		EXPECT(sandbox_enter(&(struct sandbox_params){ .children = true }) == 0);
+		EXPECT(kill(child, SIGTERM) == 0);
+		EXPECT(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGTERM);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_int_equal(status, 0);
+}
+
 static void run_a_program(void)
 {
 	execl("/bin/true", "true", NULL);
@@ -246,11 +276,9 @@ static void make_a_namespace(void)
 static void an_intruders_calls_end_the_process(void **state)
 {
 	void (*const deeds[])(void) = { run_a_program, trace, mount_something, make_a_namespace };
-	const struct sandbox_params params = { .net_admin = true };
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
-		int status = in_sandbox(deeds[i], &params, 0);
+		int status = in_sandbox(deeds[i], &gateway, 0);
 
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), SIGSYS);
@@ -297,6 +325,7 @@ int main(void)
 		cmocka_unit_test(capabilities_are_dropped_but_those_asked_for),
 #ifndef SANITIZED
 		cmocka_unit_test(other_calls_fail_with_eperm),
+		cmocka_unit_test(a_child_may_be_signalled_and_waited_for),
 		cmocka_unit_test(an_intruders_calls_end_the_process),
 		cmocka_unit_test(threads_that_run_already_are_filtered_too),
 #endif

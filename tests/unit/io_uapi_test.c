@@ -268,7 +268,7 @@ static void one_connection_carries_several_requests(void **state)
 static void a_megabyte_is_read_and_more_is_cut(void **state)
 {
 	struct gateway *g = *state;
-	size_t size = 2 << 20;
+	size_t size = UAPI_REQUEST_MAX + (1 << 20);
 	char *text = malloc(size);
 	size_t len = 0;
 	char c;
@@ -279,7 +279,7 @@ static void a_megabyte_is_read_and_more_is_cut(void **state)
 		skip();
 	}
 	len += (size_t)sprintf(text, "set=1\n");
-	while (len < (1 << 20) - 100)
+	while (len < UAPI_REQUEST_MAX - 100)
 		len += (size_t)sprintf(text + len, "fwmark=1\n");
 	strcpy(text + len, "\n");
 	fd = connect_to(control_server_path(g->server));

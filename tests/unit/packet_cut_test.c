@@ -21,8 +21,8 @@ static struct train build_train(struct rng *rng, const struct build *b, size_t l
 	size_t used = 0;
 	struct train t;
 
-	assert_int_equal(train_parse(&t, whole, build_packet(b, whole, data, len), CSUM_PARTIAL),
-			 PASS);
+	assert_int_equal(
+		train_parse_any(&t, whole, build_packet(b, whole, data, len), CSUM_PARTIAL), PASS);
 	build_partial(whole);
 	t.gso_size = gso_size;
 	t.n_pieces = 0;
@@ -66,8 +66,11 @@ static void segments_equal_those_built_the_slow_way(void **state)
 
 	(void)state;
 	rng_fill(&rng, data, sizeof(data));
-	for (unsigned int round = 0; round < 400; round++) {
-		struct build b = { .proto = round & 1 ? 6 : 17,
+	for (unsigned int round = 0; round < 800; round++) {
+		struct build b = { .ip6 = round & 2,
+				   .flow_label = 0x54321,
+				   .tos = 0xb9,
+				   .proto = round & 1 ? 6 : 17,
 				   .sport = 7,
 				   .dport = 8,
 				   .tcp_options = options,
@@ -98,8 +101,11 @@ static void a_lone_partial_packet_is_completed(void **state)
 	static const uint8_t protocols[] = { 6, 17 };
 
 	(void)state;
-	for (unsigned int i = 0; i < 2; i++) {
-		struct build b = { .proto = protocols[i], .flags = TCP_ACK | TCP_PSH, .sport = 3 };
+	for (unsigned int i = 0; i < 4; i++) {
+		struct build b = { .ip6 = i / 2,
+				   .proto = protocols[i % 2],
+				   .flags = TCP_ACK | TCP_PSH,
+				   .sport = 3 };
 		uint8_t p[200], want[200], out[200];
 		size_t len = build_packet(&b, p, data, 101);
 		struct train t;
@@ -107,7 +113,7 @@ static void a_lone_partial_packet_is_completed(void **state)
 
 		memcpy(want, p, len);
 		build_partial(p);
-		assert_int_equal(train_parse(&t, p, len, CSUM_PARTIAL), PASS);
+		assert_int_equal(train_parse_any(&t, p, len, CSUM_PARTIAL), PASS);
 		cut_start(&cut, &t);
 		assert_int_equal(cut_next(&cut, out, sizeof(out)), len);
 		assert_memory_equal(out, want, len);
@@ -141,6 +147,27 @@ static void a_complete_lone_packet_is_copied_right_or_wrong(void **state)
 	}
 }
 
+static void a_complete_lone_ip6_packet_is_copied_right_or_wrong(void **state)
+{
+	static const uint8_t protocols[] = { 6, 17, 44, 58 };
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct build b = { .ip6 = true, .proto = protocols[i], .flags = 128 };
+		uint8_t p[200], out[200];
+		size_t len = build_packet(&b, p, data, 100);
+		struct train t;
+		struct cut cut;
+
+		p[len - 1] ^= 1;
+		assert_int_equal(train_parse_any(&t, p, len, CSUM_UNCHECKED), PASS);
+		cut_start(&cut, &t);
+		assert_int_equal(cut_next(&cut, out, sizeof(out)), len);
+		assert_memory_equal(out, p, len);
+		assert_int_equal(cut_next(&cut, out, sizeof(out)), 0);
+	}
+}
+
 static void a_packet_without_payload_is_one_segment(void **state)
 {
 	struct build b = { .proto = 6, .flags = TCP_ACK };
@@ -159,22 +186,25 @@ static void a_packet_without_payload_is_one_segment(void **state)
 
 static void segments_of_a_computed_0_carry_ffff(void **state)
 {
-	struct build b = { .proto = 17, .sport = 1, .dport = 2 };
-	uint8_t p[200], out[200];
-	uint8_t body[4] = { 0, 0, 0, 0 };
-	size_t len = build_packet(&b, p, body, 4);
-	struct train t;
-	struct cut cut;
-
 	(void)state;
-	memcpy(body, p + 26, 2); /* the payload that brings the sum to 0xffff */
-	len = build_packet(&b, p, body, 4);
-	assert_int_equal(load_be16(p + 26), 0xffff);
-	build_partial(p);
-	assert_int_equal(train_parse(&t, p, len, CSUM_PARTIAL), PASS);
-	cut_start(&cut, &t);
-	assert_int_equal(cut_next(&cut, out, sizeof(out)), len);
-	assert_int_equal(load_be16(out + 26), 0xffff);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct build b = { .ip6 = i, .proto = 17, .sport = 1, .dport = 2 };
+		uint8_t p[200], out[200];
+		uint8_t body[4] = { 0, 0, 0, 0 };
+		size_t at = i == 0 ? 26 : 46;
+		size_t len = build_packet(&b, p, body, 4);
+		struct train t;
+		struct cut cut;
+
+		memcpy(body, p + at, 2); /* the payload that brings the sum to 0xffff */
+		len = build_packet(&b, p, body, 4);
+		assert_int_equal(load_be16(p + at), 0xffff);
+		build_partial(p);
+		assert_int_equal(train_parse_any(&t, p, len, CSUM_PARTIAL), PASS);
+		cut_start(&cut, &t);
+		assert_int_equal(cut_next(&cut, out, sizeof(out)), len);
+		assert_int_equal(load_be16(out + at), 0xffff);
+	}
 }
 
 static void datagrams_without_a_checksum_stay_without(void **state)
@@ -220,6 +250,7 @@ int main(void)
 		cmocka_unit_test(segments_equal_those_built_the_slow_way),
 		cmocka_unit_test(a_lone_partial_packet_is_completed),
 		cmocka_unit_test(a_complete_lone_packet_is_copied_right_or_wrong),
+		cmocka_unit_test(a_complete_lone_ip6_packet_is_copied_right_or_wrong),
 		cmocka_unit_test(a_packet_without_payload_is_one_segment),
 		cmocka_unit_test(segments_of_a_computed_0_carry_ffff),
 		cmocka_unit_test(datagrams_without_a_checksum_stay_without),

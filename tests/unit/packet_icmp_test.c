@@ -189,9 +189,21 @@ static size_t build_ip6(uint8_t *p, uint8_t next, size_t len)
 	return 40 + len;
 }
 
+/* The ICMPv6 message @out of @n bytes is sound, and goes from @about's destination to its source. */
+static void assert_answers(const uint8_t *out, size_t n, const uint8_t *about)
+{
+	assert_int_equal(load_be16(out + 4), n - 40);
+	assert_int_equal(out[6], 58);
+	assert_memory_equal(out + 8, about + 24, 16);
+	assert_memory_equal(out + 24, about + 8, 16);
+	/* RFC 8200 section 8.1, the slow way. */
+	assert_int_equal(slow_sum(slow_sum((uint32_t)(n - 40) + 58, out + 8, 32), out + 40, n - 40),
+			 0xffff);
+}
+
 static void ipv6_is_refused_by_the_packets_own_destination(void **state)
 {
-	uint8_t p[1600], out[1280];
+	uint8_t p[1600], out[ICMP6_ERROR_MAX];
 
 	(void)state;
 	for (size_t payload = 20; payload < 1500; payload += 37) {
@@ -201,18 +213,61 @@ static void ipv6_is_refused_by_the_packets_own_destination(void **state)
 
 		assert_int_equal(n, 48 + quoted);
 		assert_int_equal(out[0], 0x60);
-		assert_int_equal(load_be16(out + 4), n - 40);
-		assert_int_equal(out[6], 58);
-		assert_memory_equal(out + 8, p + 24, 16);
-		assert_memory_equal(out + 24, p + 8, 16);
+		assert_answers(out, n, p);
 		assert_int_equal(out[40], 1);
 		assert_int_equal(out[41], 1);
 		assert_memory_equal(out + 48, p, quoted);
-		/* RFC 8200 section 8.1, the slow way. */
-		assert_int_equal(
-			slow_sum(slow_sum((uint32_t)(n - 40) + 58, out + 8, 32), out + 40, n - 40),
-			0xffff);
 	}
+}
+
+/* Of a train the first segment, whose checksum is complete, is quoted. */
+static void an_ipv6_error_quotes_what_would_be_on_the_wire(void **state)
+{
+	static const uint8_t protocols[] = { 6, 17 };
+	static uint8_t p[5000], first[2000], out[ICMP6_ERROR_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct build b = { .ip6 = true, .proto = protocols[i % 2], .flags = TCP_ACK };
+		uint16_t segment = i / 2 == 0 ? 0 : i / 2 == 1 ? 100 : 1400;
+		size_t len = build_packet(&b, p, data, 4000);
+		struct train t;
+		size_t n;
+
+		build_partial(p);
+		assert_int_equal(train_parse_any(&t, p, len, CSUM_PARTIAL), PASS);
+		t.gso_size = segment;
+		len = build_packet(&b, first, data, segment ? segment : 1500);
+		n = icmp6_error(&t, ICMP6_PACKET_TOO_BIG, 0, 0x12345, out);
+		assert_int_equal(n, len < 1232 ? 48 + len : 1280);
+		assert_answers(out, n, p);
+		assert_int_equal(out[40], 2);
+		assert_int_equal(out[41], 0);
+		assert_int_equal(load_be32(out + 44), 0x12345);
+		if (segment)
+			assert_memory_equal(out + 48, first, n - 48);
+	}
+}
+
+static void an_ipv6_error_is_not_sent_about_ipv4_or_another_error(void **state)
+{
+	struct build v4 = { .proto = 17 };
+	struct build error = { .ip6 = true, .proto = 58, .flags = 3 };
+	struct build echo = { .ip6 = true, .proto = 58, .flags = 128 };
+	static uint8_t p[2000], out[ICMP6_ERROR_MAX];
+	struct train t;
+
+	(void)state;
+	assert_int_equal(train_parse_any(&t, p, build_packet(&v4, p, data, 9), 0), PASS);
+	assert_int_equal(icmp6_error(&t, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0, out), 0);
+	assert_int_equal(train_parse_any(&t, p, build_packet(&error, p, data, 9), 0), PASS);
+	assert_int_equal(icmp6_error(&t, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0, out), 0);
+	/* Nor is an IPv4 error about IPv6. */
+	assert_int_equal(icmp_error(&t, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0, GATEWAY, out),
+			 0);
+	assert_int_equal(train_parse_any(&t, p, build_packet(&echo, p, data, 9), 0), PASS);
+	assert_int_equal(icmp6_error(&t, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0, out), 48 + 57);
+	assert_int_equal(out[41], ICMP6_NO_ROUTE);
 }
 
 /* One or two bytes of a sound packet are set; next header and what follows are given. */
@@ -237,6 +292,7 @@ static void ipv6_is_answered_only_where_rfc_4443_allows(void **state)
 		{ "echo request", 58, { 128 }, 7, 64, true },
 		{ "destination unreachable", 58, { 1 }, 7, 64, false },
 		{ "packet too big", 58, { 2 }, 7, 64, false },
+		{ "redirect", 58, { 137 }, 7, 64, false },
 		{ "error behind options", 60, { 58, 0, 0, 0, 0, 0, 0, 0, 1 }, 7, 64, false },
 		{ "echo behind options", 60, { 58, 0, 0, 0, 0, 0, 0, 0, 128 }, 7, 64, true },
 		{ "options beyond the packet", 0, { 58, 3 }, 7, 64, false },
@@ -259,7 +315,7 @@ static void ipv6_is_answered_only_where_rfc_4443_allows(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
-		uint8_t p[64], out[1280];
+		uint8_t p[64], out[ICMP6_ERROR_MAX];
 		size_t len = build_ip6(p, cases[i].next, 24);
 
 		memcpy(p + 40, cases[i].body, 24);
@@ -271,7 +327,7 @@ static void ipv6_is_answered_only_where_rfc_4443_allows(void **state)
 
 static void ipv6_from_or_to_no_host_is_not_answered(void **state)
 {
-	uint8_t p[64], out[1280];
+	uint8_t p[64], out[ICMP6_ERROR_MAX];
 	size_t len;
 
 	(void)state;
@@ -301,6 +357,8 @@ int main(void)
 		cmocka_unit_test(an_echo_request_is_turned_around),
 		cmocka_unit_test(what_is_no_sound_echo_request_is_not_turned_around),
 		cmocka_unit_test(ipv6_is_refused_by_the_packets_own_destination),
+		cmocka_unit_test(an_ipv6_error_quotes_what_would_be_on_the_wire),
+		cmocka_unit_test(an_ipv6_error_is_not_sent_about_ipv4_or_another_error),
 		cmocka_unit_test(ipv6_is_answered_only_where_rfc_4443_allows),
 		cmocka_unit_test(ipv6_from_or_to_no_host_is_not_answered),
 	};

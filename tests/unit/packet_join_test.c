@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "packet_build.h"
 
-#define SEGMENT_MAX 1500
+#define SEGMENT_MAX 1600
 
 static uint8_t payload[TRAIN_LEN_MAX];
 
@@ -40,7 +40,7 @@ static void batch_add(const struct build *b, size_t payload_len)
 
 	batch.len[i] = build_packet(b, batch.bytes[i], payload + i, payload_len);
 	memcpy(batch.copy[i], batch.bytes[i], batch.len[i]);
-	assert_int_equal(train_parse(&batch.t[i], batch.bytes[i], batch.len[i], CSUM_UNCHECKED),
+	assert_int_equal(train_parse_any(&batch.t[i], batch.bytes[i], batch.len[i], CSUM_UNCHECKED),
 			 PASS);
 }
 
@@ -54,9 +54,10 @@ static void batch_add_run(struct build *b, size_t n, size_t len)
 	}
 }
 
-static struct build tcp_data(void)
+static struct build tcp_data(bool ip6)
 {
-	return (struct build){ .proto = 6,
+	return (struct build){ .ip6 = ip6,
+			       .proto = 6,
 			       .sport = 40000,
 			       .dport = 443,
 			       .seq = 0xfffff000,
@@ -66,9 +67,18 @@ static struct build tcp_data(void)
 			       .id = 0xfffe };
 }
 
-static struct build udp_data(void)
+static struct build udp_data(bool ip6)
 {
-	return (struct build){ .proto = 17, .sport = 50000, .dport = 443, .id = 10 };
+	return (struct build){ .ip6 = ip6, .proto = 17, .sport = 50000, .dport = 443, .id = 10 };
+}
+
+/* Whether two packets have the same addresses and ports. */
+static bool same_flow(const uint8_t *a, const uint8_t *b)
+{
+	bool ip6 = a[0] >> 4 == 6;
+
+	return a[0] >> 4 == b[0] >> 4 && build_proto(a) == build_proto(b) &&
+	       memcmp(a + (ip6 ? 8 : 12), b + (ip6 ? 8 : 12), ip6 ? 36 : 12) == 0;
 }
 
 /* The packets that @n trains stand for are the batch's again, each flow in its order. */
@@ -83,14 +93,13 @@ static void assert_cut_gives_the_batch_back(size_t n)
 		struct cut cut;
 		size_t len;
 
-		assert_int_equal(batch.t[i].len, load_be16(batch.t[i].head + 2));
+		assert_int_equal(batch.t[i].len, build_len(batch.t[i].head));
 		cut_start(&cut, &batch.t[i]);
 		while ((len = cut_next(&cut, out, sizeof(out))) > 0) {
 			size_t k = 0;
 
 			/* The first packet of this flow not seen yet must be this one. */
-			while (k < batch.n &&
-			       (seen[k] || memcmp(batch.copy[k] + 12, out + 12, 12) != 0))
+			while (k < batch.n && (seen[k] || !same_flow(batch.copy[k], out)))
 				k++;
 			assert_true(k < batch.n);
 			assert_int_equal(len, batch.len[k]);
@@ -103,42 +112,58 @@ static void assert_cut_gives_the_batch_back(size_t n)
 	assert_int_equal(total, batch.n);
 }
 
+static const bool families[] = { false, true }; /* IPv4, IPv6 */
+
+/* The one train that is left has the head of the whole, with a partial checksum. */
+static void assert_head_is_of_the_whole(const struct train *t)
+{
+	size_t check_at = build_check_at(t->head);
+
+	assert_int_equal(t->csum, CSUM_PARTIAL);
+	assert_int_equal(build_len(t->head), t->len);
+	assert_int_equal(load_be16(t->head + check_at),
+			 slow_pseudo(t->head, t->len - build_l4(t->head)));
+	if (t->proto == 17)
+		assert_int_equal(load_be16(train_l4(t) + 4), t->len - t->l4);
+}
+
 static void tcp_segments_that_continue_each_other_become_one(void **state)
 {
-	struct build b = tcp_data();
-
 	(void)state;
-	batch_clear();
-	batch_add_run(&b, 45, 1400);
-	b.flags |= TCP_PSH | TCP_FIN;
-	batch_add(&b, 333);
-	assert_int_equal(trains_join(batch.t, batch.n), 1);
-	assert_int_equal(batch.t[0].gso_size, 1400);
-	assert_int_equal(batch.t[0].len, 40 + 45 * 1400 + 333);
-	assert_int_equal(batch.t[0].csum, CSUM_PARTIAL);
-	assert_int_equal(batch.t[0].tcp_flags, TCP_ACK | TCP_PSH | TCP_FIN);
-	assert_int_equal(train_segments(&batch.t[0]), 46);
-	assert_int_equal(train_segment_len(&batch.t[0]), 1440);
-	assert_int_equal(load_be16(batch.t[0].head + 36),
-			 slow_pseudo(batch.t[0].head, batch.t[0].len - 20));
-	assert_cut_gives_the_batch_back(1);
+	for (size_t f = 0; f < 2; f++) {
+		struct build b = tcp_data(families[f]);
+		uint32_t head = families[f] ? 60 : 40;
+
+		batch_clear();
+		batch_add_run(&b, 45, 1400);
+		b.flags |= TCP_PSH | TCP_FIN;
+		batch_add(&b, 333);
+		assert_int_equal(trains_join(batch.t, batch.n), 1);
+		assert_int_equal(batch.t[0].gso_size, 1400);
+		assert_int_equal(batch.t[0].len, head + 45 * 1400 + 333);
+		assert_int_equal(batch.t[0].tcp_flags, TCP_ACK | TCP_PSH | TCP_FIN);
+		assert_int_equal(train_segments(&batch.t[0]), 46);
+		assert_int_equal(train_segment_len(&batch.t[0]), head + 1400);
+		assert_head_is_of_the_whole(&batch.t[0]);
+		assert_cut_gives_the_batch_back(1);
+	}
 }
 
 static void udp_datagrams_of_equal_length_but_the_last_become_one(void **state)
 {
-	struct build b = udp_data();
-
 	(void)state;
-	batch_clear();
-	for (unsigned int i = 0; i < 20; i++, b.id++)
-		batch_add(&b, i < 19 ? 1201 : 17);
-	batch_add(&b, 1201);
-	assert_int_equal(trains_join(batch.t, batch.n), 2);
-	assert_int_equal(batch.t[0].gso_size, 1201);
-	assert_int_equal(load_be16(batch.t[0].head + 24), batch.t[0].len - 20);
-	assert_int_equal(load_be16(batch.t[0].head + 26),
-			 slow_pseudo(batch.t[0].head, batch.t[0].len - 20));
-	assert_cut_gives_the_batch_back(2);
+	for (size_t f = 0; f < 2; f++) {
+		struct build b = udp_data(families[f]);
+
+		batch_clear();
+		for (unsigned int i = 0; i < 20; i++, b.id++)
+			batch_add(&b, i < 19 ? 1201 : 17);
+		batch_add(&b, 1201);
+		assert_int_equal(trains_join(batch.t, batch.n), 2);
+		assert_int_equal(batch.t[0].gso_size, 1201);
+		assert_head_is_of_the_whole(&batch.t[0]);
+		assert_cut_gives_the_batch_back(2);
+	}
 }
 
 static void flows_that_interleave_join_each_on_its_own(void **state)
@@ -148,8 +173,8 @@ static void flows_that_interleave_join_each_on_its_own(void **state)
 	(void)state;
 	batch_clear();
 	for (unsigned int f = 0; f < 8; f++) {
-		flow[f] = tcp_data();
-		flow[f].sport = (uint16_t)(1000 + f);
+		flow[f] = tcp_data(f & 1);
+		flow[f].sport = (uint16_t)(1000 + f / 2);
 	}
 	for (unsigned int i = 0; i < 8; i++) {
 		for (unsigned int f = 0; f < 8; f++)
@@ -167,7 +192,7 @@ static void of_more_flows_than_are_kept_open_none_is_lost(void **state)
 	(void)state;
 	batch_clear();
 	for (unsigned int f = 0; f < 12; f++) {
-		flow[f] = tcp_data();
+		flow[f] = tcp_data(false);
 		flow[f].sport = (uint16_t)(1000 + f);
 		batch_add_run(&flow[f], 2, 100);
 	}
@@ -185,6 +210,28 @@ struct differs {
 	uint8_t value; /* xor */
 };
 
+/* Each of the @n cases keeps two segments of @b apart. */
+static void assert_kept_apart(const struct differs *cases, size_t n, const struct build *b)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct build next = *b;
+
+		batch_clear();
+		batch_add_run(&next, 2, 100);
+		batch.bytes[1][cases[i].at] ^= cases[i].value;
+		build_sums(batch.bytes[1]);
+		memcpy(batch.copy[1], batch.bytes[1], batch.len[1]);
+		assert_int_equal(
+			train_parse_any(&batch.t[1], batch.bytes[1], batch.len[1], CSUM_UNCHECKED),
+			PASS);
+		if (trains_join(batch.t, 2) != 2)
+			fail_msg("joined in spite of: %s", cases[i].what);
+		assert_cut_gives_the_batch_back(2);
+	}
+}
+
+static const uint8_t timestamp[12] = { 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8 };
+
 static void segments_that_differ_in_the_header_stay_apart(void **state)
 {
 	static const struct differs cases[] = {
@@ -199,31 +246,43 @@ static void segments_that_differ_in_the_header_stay_apart(void **state)
 		{ "ECE", 33, TCP_ECE },      { "window", 35, 1 },
 		{ "urgent pointer", 39, 1 }, { "timestamp option", 49, 1 },
 	};
-	static const uint8_t timestamp[12] = { 1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct build b = tcp_data(false);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct build b = tcp_data();
+	b.tcp_options = timestamp;
+	b.tcp_options_len = sizeof(timestamp);
+	assert_kept_apart(cases, sizeof(cases) / sizeof(cases[0]), &b);
+}
 
-		b.tcp_options = timestamp;
-		b.tcp_options_len = sizeof(timestamp);
-		batch_clear();
-		batch_add_run(&b, 2, 100);
-		batch.bytes[1][cases[i].at] ^= cases[i].value;
-		build_sums(batch.bytes[1]);
-		memcpy(batch.copy[1], batch.bytes[1], batch.len[1]);
-		assert_int_equal(
-			train_parse(&batch.t[1], batch.bytes[1], batch.len[1], CSUM_UNCHECKED),
-			PASS);
-		if (trains_join(batch.t, 2) != 2)
-			fail_msg("joined in spite of: %s", cases[i].what);
-		assert_cut_gives_the_batch_back(2);
-	}
+static void segments_that_differ_in_the_ip6_header_stay_apart(void **state)
+{
+	static const struct differs cases[] = {
+		{ "traffic class, high bits", 0, 1 },
+		{ "traffic class, ECN", 1, 0x30 },
+		{ "flow label, high bits", 1, 8 },
+		{ "flow label", 3, 1 },
+		{ "hop limit", 7, 1 },
+		{ "source, first byte", 8, 1 },
+		{ "source, last byte", 23, 1 },
+		{ "destination, first byte", 24, 1 },
+		{ "destination, last byte", 39, 1 },
+		{ "source port", 41, 1 },
+		{ "destination port", 43, 1 },
+		{ "sequence", 47, 1 },
+		{ "CWR", 53, TCP_CWR },
+		{ "timestamp option", 69, 1 },
+	};
+	struct build b = tcp_data(true);
+
+	(void)state;
+	b.tcp_options = timestamp;
+	b.tcp_options_len = sizeof(timestamp);
+	assert_kept_apart(cases, sizeof(cases) / sizeof(cases[0]), &b);
 }
 
 static void with_df_any_identification_joins(void **state)
 {
-	struct build b = tcp_data();
+	struct build b = tcp_data(false);
 
 	(void)state;
 	b.fragment = 0x4000;
@@ -236,8 +295,8 @@ static void with_df_any_identification_joins(void **state)
 
 static void what_comes_between_closes_its_own_flow_only(void **state)
 {
-	struct build b = tcp_data();
-	struct build other = udp_data();
+	struct build b = tcp_data(false);
+	struct build other = udp_data(false);
 	struct build pure_ack;
 
 	(void)state;
@@ -259,8 +318,8 @@ static void what_comes_between_closes_its_own_flow_only(void **state)
 
 static void a_fragment_is_not_overtaken_by_its_flow(void **state)
 {
-	struct build b = udp_data();
-	struct build fragment = udp_data();
+	struct build b = udp_data(false);
+	struct build fragment = udp_data(false);
 
 	(void)state;
 	fragment.fragment = 0x2000;
@@ -274,7 +333,7 @@ static void a_fragment_is_not_overtaken_by_its_flow(void **state)
 
 static void push_ends_a_train(void **state)
 {
-	struct build b = tcp_data();
+	struct build b = tcp_data(false);
 
 	(void)state;
 	batch_clear();
@@ -291,8 +350,9 @@ static void push_ends_a_train(void **state)
 static void a_wrong_checksum_is_never_laundered(void **state)
 {
 	(void)state;
-	for (size_t bad = 0; bad < 4; bad++) {
-		struct build b = tcp_data();
+	for (size_t i = 0; i < 8; i++) {
+		struct build b = tcp_data(i / 4);
+		size_t bad = i % 4;
 		size_t n;
 
 		batch_clear();
@@ -302,20 +362,20 @@ static void a_wrong_checksum_is_never_laundered(void **state)
 		n = trains_join(batch.t, 4);
 		assert_in_range(n, 2, 3);
 		assert_cut_gives_the_batch_back(n);
-		for (size_t i = 0; i < n; i++) {
-			if (batch.t[i].head == batch.bytes[bad])
-				assert_int_equal(train_verify(&batch.t[i]), DROP_L4_CHECKSUM);
+		for (size_t k = 0; k < n; k++) {
+			if (batch.t[k].head == batch.bytes[bad])
+				assert_int_equal(train_verify(&batch.t[k]), DROP_L4_CHECKSUM);
 		}
 	}
 }
 
 static void partial_checksums_join_and_are_completed_by_the_cut(void **state)
 {
-	static struct build (*const kinds[])(void) = { tcp_data, udp_data };
+	static struct build (*const kinds[])(bool) = { tcp_data, udp_data };
 
 	(void)state;
-	for (unsigned int k = 0; k < 2; k++) {
-		struct build b = kinds[k]();
+	for (unsigned int k = 0; k < 4; k++) {
+		struct build b = kinds[k % 2](k / 2);
 
 		batch_clear();
 		batch_add_run(&b, 3, 101);
@@ -328,30 +388,56 @@ static void partial_checksums_join_and_are_completed_by_the_cut(void **state)
 	}
 }
 
+/* In IPv6 it is an error that stays visible. */
 static void a_datagram_without_a_checksum_stays_alone(void **state)
 {
-	struct build b = udp_data();
-
 	(void)state;
-	b.no_checksum = true;
-	batch_clear();
-	batch_add(&b, 100);
-	b.id++;
-	batch_add(&b, 100);
-	assert_int_equal(trains_join(batch.t, 2), 2);
-	assert_cut_gives_the_batch_back(2);
+	for (size_t f = 0; f < 2; f++) {
+		struct build b = udp_data(families[f]);
+
+		b.no_checksum = true;
+		batch_clear();
+		batch_add(&b, 100);
+		b.id++;
+		batch_add(&b, 100);
+		assert_int_equal(trains_join(batch.t, 2), 2);
+		assert_cut_gives_the_batch_back(2);
+	}
 }
 
-static void a_train_never_exceeds_the_ipv4_length(void **state)
+/* Behind extension headers there may be more of the flow: what followed must not overtake it. */
+static void extension_headers_are_not_overtaken_by_their_flow(void **state)
 {
-	struct build b = tcp_data();
+	struct build b = udp_data(true);
+	struct build other = udp_data(true);
+	struct build fragment = { .ip6 = true, .proto = 44 };
 
 	(void)state;
+	other.dst = CLIENT;
 	batch_clear();
-	batch_add_run(&b, 46, 1455); /* 45 x 1455 + 40 = 65515 */
-	assert_int_equal(trains_join(batch.t, batch.n), 2);
-	assert_int_equal(batch.t[0].len, 45 * 1455 + 40);
-	assert_cut_gives_the_batch_back(2);
+	batch_add(&b, 96);
+	batch_add(&other, 96);
+	batch_add(&fragment, 96);
+	batch_add(&b, 96);
+	batch_add(&other, 96);
+	assert_int_equal(trains_join(batch.t, batch.n), 4);
+	assert_int_equal(train_segments(&batch.t[1]), 2);
+	assert_cut_gives_the_batch_back(4);
+}
+
+static void a_train_never_exceeds_its_greatest_length(void **state)
+{
+	(void)state;
+	for (size_t f = 0; f < 2; f++) {
+		struct build b = tcp_data(families[f]);
+		size_t head = families[f] ? 60 : 40;
+
+		batch_clear();
+		batch_add_run(&b, 46, 1455); /* 45 x 1455 + 60 = 65535 */
+		assert_int_equal(trains_join(batch.t, batch.n), 2);
+		assert_int_equal(batch.t[0].len, 45 * 1455 + head);
+		assert_cut_gives_the_batch_back(2);
+	}
 }
 
 /* One random packet of one of a few flows, which mostly continues its flow. */
@@ -369,6 +455,8 @@ static void add_random(struct rng *rng, struct build *flow, unsigned int n_flows
 		b->seq += rng_below(rng, 3) - 1;
 	if (rng_below(rng, 16) == 0)
 		b->tos ^= 3;
+	if (rng_below(rng, 32) == 0)
+		b->flow_label ^= 1;
 	batch_add(b, len);
 	b->seq += (uint32_t)len;
 	b->id++;
@@ -388,7 +476,9 @@ static void cutting_what_was_joined_gives_the_same_packets(void **state)
 
 		batch_clear();
 		for (unsigned int f = 0; f < n_flows; f++) {
-			flow[f] = rng_below(&rng, 2) ? tcp_data() : udp_data();
+			bool ip6 = rng_below(&rng, 2);
+
+			flow[f] = rng_below(&rng, 2) ? tcp_data(ip6) : udp_data(ip6);
 			flow[f].sport = (uint16_t)(1000 + f);
 			flow[f].seq = rng_u32(&rng);
 		}
@@ -410,6 +500,7 @@ int main(void)
 		cmocka_unit_test(flows_that_interleave_join_each_on_its_own),
 		cmocka_unit_test(of_more_flows_than_are_kept_open_none_is_lost),
 		cmocka_unit_test(segments_that_differ_in_the_header_stay_apart),
+		cmocka_unit_test(segments_that_differ_in_the_ip6_header_stay_apart),
 		cmocka_unit_test(with_df_any_identification_joins),
 		cmocka_unit_test(what_comes_between_closes_its_own_flow_only),
 		cmocka_unit_test(a_fragment_is_not_overtaken_by_its_flow),
@@ -417,7 +508,8 @@ int main(void)
 		cmocka_unit_test(a_wrong_checksum_is_never_laundered),
 		cmocka_unit_test(partial_checksums_join_and_are_completed_by_the_cut),
 		cmocka_unit_test(a_datagram_without_a_checksum_stays_alone),
-		cmocka_unit_test(a_train_never_exceeds_the_ipv4_length),
+		cmocka_unit_test(extension_headers_are_not_overtaken_by_their_flow),
+		cmocka_unit_test(a_train_never_exceeds_its_greatest_length),
 		cmocka_unit_test(cutting_what_was_joined_gives_the_same_packets),
 	};
 

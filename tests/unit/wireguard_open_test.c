@@ -173,6 +173,41 @@ static void a_genuine_message_from_elsewhere_moves_the_endpoint_once(void **stat
 	assert_int_equal(pair_seal(&p, 1, 64), PASS);
 }
 
+/* One message from @at.  Return: whether it was told as roaming. */
+static bool told_of_moving_to(const struct endpoint *at)
+{
+	struct wg_event event;
+	struct addr from;
+	struct datagram d;
+
+	p.side[0].at = *at;
+	assert_int_equal(pair_seal(&p, 0, 64), PASS);
+	p.n_wire = 0;
+	d = p.last;
+	pair_receive(&p, &d);
+	assert_true(endpoint_equal(wg_tunnel_endpoint(p.side[1].t, p.side[1].peer, &from), at));
+	return wg_tunnel_next_event(p.side[1].t, &event);
+}
+
+static void streams_of_one_address_are_one_place(void **state)
+{
+	struct endpoint at = pair_endpoint(0x0a000099, 1234);
+
+	(void)state;
+	at.stream = 1025;
+	assert_true(told_of_moving_to(&at));
+	at.port++;
+	at.stream++;
+	assert_false(told_of_moving_to(&at));
+	at.addr = addr_ip4(0x0a00009a);
+	at.stream++;
+	assert_true(told_of_moving_to(&at));
+	at.stream = 0;
+	assert_true(told_of_moving_to(&at));
+	at.port++;
+	assert_true(told_of_moving_to(&at));
+}
+
 static void a_late_message_of_the_previous_session_is_still_received(void **state)
 {
 	struct datagram d;
@@ -265,6 +300,7 @@ int main(void)
 		TEST(a_replay_is_refused_before_it_costs_a_decryption),
 		TEST(a_forged_message_changes_nothing),
 		TEST(a_genuine_message_from_elsewhere_moves_the_endpoint_once),
+		TEST(streams_of_one_address_are_one_place),
 		TEST(a_late_message_of_the_previous_session_is_still_received),
 		TEST(a_counter_far_ahead_that_is_forged_does_not_move_the_window),
 		TEST(sessions_of_many_peers_may_be_mixed),

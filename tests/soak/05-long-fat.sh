@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# TCP with cubic over 200 ms there and back and 0.1 % loss each way: a flow through the tunnel
+# gets at least 85 % of what one gets without it, up and down.
+#
+#   alice ==== 100 ms, 0.1 % ==== gateway ---- internet
+#              without the VPN: iperf3  by it: iperf3
+#
+# What one flow gets is luck: it loses a packet every few seconds and takes as long to recover.
+# So forty of each kind run beside each other for a minute; the line has room for all, so that
+# none is in another's way, and their medians are compared.
+. "$(dirname "$0")/../net/lib.sh"
+three_hosts impaired_link
+gateway_init || { failed "culvert init makes a configuration" && finish; }
+gateway_peer alice
+gateway_start
+connect alice || { failed "the client connects" && finish; }
+for each in "delay 100" "loss 0.1"; do
+	impair alice-gateway "both $each"
+done
+
+# flows NAME ADDRESS PORT [-R] - starts them; their results are $T/NAME.json
+flows() {
+	flows_name=$1 flows_to=$2 flows_port=$3
+	shift 3
+	spawn "$flows_name" alice iperf3 -c "$flows_to" -p "$flows_port" -C cubic -w 4M -P 40 \
+		-O 5 -t 60 --json --logfile "$T/$flows_name.json" "$@"
+}
+
+# median NAME - Mbit/s of the flow in the middle
+median() {
+	/usr/bin/python3 -c '
+import json, statistics, sys
+streams = json.load(open(sys.argv[1]))["end"]["streams"]
+print(statistics.median(s["receiver"]["bits_per_second"] for s in streams) / 1e6)' "$T/$1.json"
+}
+
+for host in gateway internet; do
+	for port in 5201 5202; do
+		spawn "iperf-$host-$port" $host iperf3 -s -p $port --forceflush
+		wait_for 5 grep -q listening "$T/iperf-$host-$port.log"
+	done
+done
+flows without-up 203.0.113.1 5201
+pids=$spawned
+flows by-up 198.51.100.2 5201
+pids="$pids $spawned"
+flows without-down 203.0.113.1 5202 -R
+pids="$pids $spawned"
+flows by-down 198.51.100.2 5202 -R
+# shellcheck disable=SC2086 # four process ids
+wait $pids "$spawned"
+for way in up down; do
+	without=$(median without-$way) by=$(median by-$way)
+	echo "# $way: without the VPN $without Mbit/s, by it $by Mbit/s"
+	check "$way: the line itself carries a flow" compare "$without" '>' 1
+	check "$way: the tunnel keeps 85 % of it" compare "$by" '>=' "0.85 * $without"
+done
+check "the cable itself was never too slow" \
+	compare "$(impair_count alice-gateway up overrun) + $(impair_count alice-gateway down overrun)" == 0
+finish
