@@ -218,15 +218,21 @@ static int unroute(struct guardian_host *h, unsigned int *ret_changed, char *com
 	int first = 0;
 
 	for (size_t i = 0; i < 2; i++) {
-		char said[COMPLAINT_MAX];
+		const char *step = "ip rule";
 		int r;
+		int flushed;
 
 		if (!route_has(families[i]))
 			continue;
 		r = route_set_rules(h->nl, GUARDIAN_PROTOCOL, families[i], NULL, 0, ret_changed);
-		keep_first(r, (complain("ip rule", r, said), said), &first, complaint);
-		r = route_flush(h->nl, GUARDIAN_PROTOCOL, families[i], GUARDIAN_TABLE, ret_changed);
-		keep_first(r, (complain("ip route", r, said), said), &first, complaint);
+		flushed = route_flush(h->nl, GUARDIAN_PROTOCOL, families[i], GUARDIAN_TABLE,
+				      ret_changed);
+		if (r == 0 && flushed < 0) {
+			step = "ip route";
+			r = flushed;
+		}
+		if (r < 0 && first == 0)
+			first = complain(step, r, complaint);
 	}
 	if (first == 0)
 		h->noted &= ~(unsigned int)NOTED_ROUTING;
@@ -365,6 +371,8 @@ static int tidy(struct guardian_host *h, unsigned int *ret_found, char *complain
 	if (host_dns_file_kept(HOST_DNS_FILE)) {
 		r = restore_file(said);
 		keep_first(r, said, &first, complaint);
+		if (r == 1)
+			log_notice("%s", said);
 		*ret_found += r >= 0;
 	}
 	r = unroute(h, &changed, said);
