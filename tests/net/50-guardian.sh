@@ -92,6 +92,11 @@ check "kill -9 of the client: the host is as before" wait_for 3 as_before
 
 check "once more" client_starts new adapter apply
 guardian_dies
+despawn client
+check "a client whose guardian was killed says what undoes the rest" \
+	grep -q 'was killed: run culvert disconnect' "$T/client.log"
+check "once more" client_starts new adapter apply
+guardian_dies
 client_dies
 check "kill -9 of both: rules and resolv.conf are left" leftovers
 check "the next start undoes them" on alice "$DRIVER" other new free
