@@ -25,7 +25,7 @@ static const struct command commands[] = {
 	{ "disconnect", command_disconnect, "end a client's tunnel and all that it changed" },
 	{ "exec", command_exec, "run one command whose whole network is a tunnel" },
 	{ "device", command_device, "run a WireGuard device for wg(8), as wireguard-go does" },
-	{ "status", command_status, "show what the running gateway does" },
+	{ "status", command_status, "show what the running gateway or client does" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
