@@ -479,12 +479,12 @@ client_status() {
 	client_status_json "$1" | /usr/bin/python3 "$TOOLS/status.py" "$2"
 }
 
-# transport HOST - UDP or TCP
+# transport HOST - udp or stream
 transport() {
 	client_status "$1" peers.0.transport
 }
 
-# by_transport HOST UDP|TCP - for wait_for
+# by_transport HOST udp|stream - for wait_for
 by_transport() {
 	[ "$(transport "$1")" = "$2" ]
 }
