@@ -7,7 +7,7 @@
 own_etc() {
 	mkdir -p "$T/$1/etc"
 	cp -a /etc/. "$T/$1/etc" 2>/dev/null
-	rm -f "$T/$1/etc/resolv.conf"
+	rm -f "$T/$1/etc/resolv.conf"*
 	echo 'nameserver 198.51.100.53' >"$T/$1/etc/resolv.conf"
 	on "$1" mount --bind "$T/$1/etc" /etc
 }

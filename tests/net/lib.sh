@@ -218,6 +218,7 @@ on() {
 spawn() {
 	spawn_name=$1 spawn_host=$2
 	shift 2
+	: >"$T/$spawn_name.log" # now, not when it gets to run: what an earlier one said is gone
 	nsenter -t "$(cat "$T/$spawn_host.pid")" --net --mount --uts "$@" \
 		>"$T/$spawn_name.log" 2>&1 </dev/null &
 	spawned=$!
