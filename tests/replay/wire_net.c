@@ -173,6 +173,11 @@ int udp_send(struct udp *udp, const struct udp_tx *tx)
 		if (!helper) {
 			net.sent_udp++;
 			note_initiation(0, tx->data + at, len);
+			if (net.lose_initiations > 0 &&
+			    wg_message_type(tx->data + at, len) == WG_INITIATION) {
+				net.lose_initiations--;
+				continue;
+			}
 			if (net.udp_dead || (net.dead_to != 0 && net.dead_to == to) ||
 			    rng_below(&net.chance, 100) < net.loss)
 				continue;

@@ -33,7 +33,8 @@ enum net_tcp {
 struct net {
 	uint64_t now;
 	struct rng chance;
-	uint32_t loss;    /* per cent of all datagrams */
+	uint32_t loss;                 /* per cent of all datagrams */
+	unsigned int lose_initiations; /* by UDP: so many to come */
 	bool udp_dead;    /* every datagram between devices is lost; the helper's own are not */
 	uint32_t dead_to; /* if not 0: only those to this IPv4 address are lost */
 	enum net_tcp tcp;

@@ -286,6 +286,51 @@ static void while_udp_works_no_stream_is_opened(void **state)
 	assert_false(by_stream());
 }
 
+static void an_initiation_that_gets_lost_opens_no_stream(void **state)
+{
+	(void)state;
+	alice_may_use_tcp();
+	assert_true(reaches_bob(&pair, NS_PER_S));
+	net.lose_initiations = 2;
+	for (int s = 0; s < 200; s++) {
+		assert_true(reaches_bob(&pair, NS_PER_S / 2));
+		assert_true(reaches_alice(&pair, NS_PER_S / 2));
+	}
+	assert_int_equal(net.initiations_udp, 1 + 3);
+	assert_int_equal(net.connects, 0);
+}
+
+static void an_idle_tunnel_by_stream_is_quiet(void **state)
+{
+	unsigned int sent;
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	pair_run(&pair, 1000 * NS_PER_S);
+	sent = net.sent_stream;
+	pair_run(&pair, 3000 * NS_PER_S);
+	assert_int_equal(net.sent_stream, sent);
+	assert_true(reaches_bob(&pair, NS_PER_S));
+}
+
+static void a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go(void **state)
+{
+	struct endpoint nowhere = { .port = 0 };
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	net.tcp = NET_TCP_REFUSED;
+	assert_false(reaches_bob(&pair, 4 * NS_PER_S));
+	device_set_endpoint(pair.alice.device, pair.bob.public_key, &nowhere, net.now);
+	pair_run(&pair, 6 * NS_PER_S);
+	assert_int_equal(device_set_stream(pair.alice.device, pair.bob.public_key, &nowhere, NULL),
+			 0);
+	assert_false(reaches_bob(&pair, 200 * NS_PER_S));
+}
+
 static void where_udp_is_dead_traffic_goes_by_streams_within_seconds(void **state)
 {
 	(void)state;
@@ -515,6 +560,9 @@ int main(void)
 		TEST(an_endpoint_that_was_looked_up_again_is_used_at_once),
 		TEST(two_devices_with_one_key_do_not_storm),
 		TEST(while_udp_works_no_stream_is_opened),
+		TEST(an_initiation_that_gets_lost_opens_no_stream),
+		TEST(an_idle_tunnel_by_stream_is_quiet),
+		TEST(a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go),
 		TEST(where_udp_is_dead_traffic_goes_by_streams_within_seconds),
 		TEST(udp_that_dies_later_is_left_and_used_again_when_it_is_back),
 		TEST(udp_that_works_one_way_only_does_not_keep_answers_away),
