@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "command/client_file.h"
 #include "command/command.h"
 #include "engine/client.h"
 
@@ -29,13 +30,14 @@ static int run(const char *path, char *const *command)
 	struct config *config;
 	int r;
 
-	if (load_file(path, &config) != STATUS_OK)
+	if (client_file_load(path, &config) != STATUS_OK)
 		return STATUS_NOT_RUN;
 	r = client_run(&(struct client_params){ .path = path,
 						.config = config,
 						.adapter = ADAPTER,
 						.command = command,
-						.tun_fd = -1 });
+						.tun_fd = -1,
+						.uapi_fd = -1 });
 	config_free(config);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool read_line(const char *proc, const char *path, char *ret, size_t room)
 {
@@ -59,6 +60,7 @@ void enclosure_facts(const char *proc, struct enclosure_facts *ret)
 		.apparmor_restricts =
 			read_number(proc, "sys/kernel/apparmor_restrict_unprivileged_userns"),
 		.seccomp = read_seccomp(proc),
+		.root = geteuid() == 0,
 	};
 	/* "docker-default (enforce)", or "unconfined".  Another security module has its say in the older file. */
 	if (!read_line(proc, "self/attr/apparmor/current", profile, sizeof(profile)))
@@ -138,6 +140,24 @@ static void no_namespaces(int error, const struct enclosure_facts *facts, char *
 			 strerror(-error));
 }
 
+static void no_user(int error, const struct enclosure_facts *facts, char *ret)
+{
+	const size_t room = ENCLOSURE_COMPLAINT_MAX;
+
+	/* Since Linux 5.12. */
+	if (facts->root && error == -EPERM)
+		snprintf(
+			ret, room,
+			"root without CAP_SETFCAP can't have a user namespace, run this as another "
+			"user, or start the container with `docker run --cap-add SETFCAP`");
+	else
+		snprintf(
+			ret, room,
+			"the user namespace can't have this user (%s), mount /proc writable or run "
+			"this as root",
+			strerror(-error));
+}
+
 static void no_mount(int error, const char *where, const struct enclosure_facts *facts, char *ret)
 {
 	const size_t room = ENCLOSURE_COMPLAINT_MAX;
@@ -181,11 +201,7 @@ void enclosure_refusal(enum enclosure_step step, int error, const char *where,
 		no_namespaces(error, facts, ret);
 		break;
 	case ENCLOSURE_USERS:
-		snprintf(
-			ret, room,
-			"the user namespace can't have this user (%s), mount /proc writable or run "
-			"this as root",
-			strerror(-error));
+		no_user(error, facts, ret);
 		break;
 	case ENCLOSURE_FILES:
 		no_mount(error, where, facts, ret);

@@ -31,6 +31,7 @@ struct enclosure_facts {
 	long max_mnt_namespaces;
 	long apparmor_restricts; /* kernel.apparmor_restrict_unprivileged_userns: Ubuntu */
 	long seccomp;            /* of this process: 2 if filtered */
+	bool root;               /* whether this process is, by name */
 	char apparmor[64];       /* the profile that this process is confined by; empty: none */
 };
 

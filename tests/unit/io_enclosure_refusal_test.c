@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-static const struct enclosure_facts nothing = { -1, -1, -1, -1, -1, -1, "" };
+static const struct enclosure_facts nothing = { -1, -1, -1, -1, -1, -1, false, "" };
 static char said[ENCLOSURE_COMPLAINT_MAX];
 
 static void says(enum enclosure_step step, int error, const struct enclosure_facts *facts,
@@ -62,6 +63,9 @@ static void a_container_is_told_how_to_be_started(void **state)
 	snprintf(f.apparmor, sizeof(f.apparmor), "docker-default");
 	says(ENCLOSURE_FILES, -EACCES, &f, "docker-default", "apparmor=unconfined");
 	says(ENCLOSURE_NO_ADAPTER, -EOPNOTSUPP, &f, "/dev/net/tun", "--device /dev/net/tun");
+	f.root = true;
+	says(ENCLOSURE_USERS, -EPERM, &f, "CAP_SETFCAP", "--cap-add SETFCAP");
+	f.root = false;
 	/* What no filter refuses is not blamed on one. */
 	says(ENCLOSURE_NAMESPACES, -ENOMEM, &f, "memory", "repeat");
 	f.seccomp = 0;
@@ -117,7 +121,10 @@ static void facts_are_read_from_proc(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(proc));
 	enclosure_facts(proc, &f);
-	assert_memory_equal(&f, &nothing, sizeof(f));
+	assert_int_equal(f.root, geteuid() == 0);
+	assert_true(f.userns_clone == -1 && f.max_user_namespaces == -1);
+	assert_true(f.max_net_namespaces == -1 && f.max_mnt_namespaces == -1);
+	assert_true(f.apparmor_restricts == -1 && f.seccomp == -1 && !f.apparmor[0]);
 	put(proc, "sys/kernel/unprivileged_userns_clone", "0\n");
 	put(proc, "sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
 	put(proc, "sys/user/max_user_namespaces", "15000\n");
