@@ -36,7 +36,8 @@ static int run(const char *path, char *const *command)
 						.config = config,
 						.adapter = ADAPTER,
 						.command = command,
-						.tun_fd = -1 });
+						.tun_fd = -1,
+						.uapi_fd = -1 });
 	config_free(config);
 	return r;
 }

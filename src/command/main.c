@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * culvert - a user-space VPN gateway
+ * culvert - a user-space VPN gateway and client
  *
  * One binary; the first argument names the subcommand.
  */
@@ -23,9 +23,9 @@ static const struct command commands[] = {
 	{ "gateway", command_gateway, "run the gateway" },
 	{ "connect", command_connect, "run a client's tunnel" },
 	{ "disconnect", command_disconnect, "end a client's tunnel and all that it changed" },
-	{ "exec", command_exec, "run a command whose whole network is a tunnel" },
+	{ "exec", command_exec, "run one command whose whole network is a tunnel" },
 	{ "device", command_device, "run a WireGuard device for wg(8), as wireguard-go does" },
-	{ "status", command_status, "show what the running gateway does" },
+	{ "status", command_status, "show what the running gateway or client does" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

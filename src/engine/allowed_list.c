@@ -86,14 +86,23 @@ int allowed_list_copy(const struct allowed_list *from, struct allowed_list **ret
 	return 0;
 }
 
+/* Each bit of the result depends on all: prefixes differ in their first bits, buckets in the last. */
+static uint64_t mixed(uint64_t h)
+{
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 32;
+}
+
 /* Unkeyed: whoever may set prefixes may do worse than make them collide. */
 static uint32_t *bucket_of(const struct allowed_list *l, const struct prefix *p)
 {
-	uint64_t h = load_be64(p->addr.bytes) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = mixed(load_be64(p->addr.bytes)) ^ load_be64(p->addr.bytes + 8);
 
-	h ^= load_be64(p->addr.bytes + 8) + p->len + ((uint64_t)p->addr.family << 8);
-	h *= UINT64_C(0xd6e8feb86659fd93);
-	return &l->buckets[(h >> 32) & (l->room - 1)];
+	h = mixed(h + p->len + ((uint64_t)p->addr.family << 8));
+	return &l->buckets[h & (l->room - 1)];
 }
 
 static int grow(struct allowed_list *l)

@@ -91,16 +91,20 @@ static unsigned int find_lane(const struct bundles *b, const struct bundle *peer
 }
 
 bool bundle_heard(struct bundles *b, uint32_t peer, const struct endpoint *from,
-		  const struct addr *to, uint64_t now)
+		  const struct addr *to, uint64_t now, uint32_t *ret_left)
 {
 	struct bundle *bundle = &b->peers[peer];
 	unsigned int n = find_lane(b, bundle, from->stream);
 	struct lane *l = &bundle->lanes[n];
 
+	*ret_left = 0;
 	if (is_closed(b, from->stream))
 		return false; /* what it sent before it ended */
-	if (l->to.stream != from->stream)
+	if (l->to.stream != from->stream) {
+		if (l->to.stream != 0 && !is_closed(b, l->to.stream))
+			*ret_left = l->to.stream;
 		*l = (struct lane){ .to = *from, .told = 0 };
+	}
 	l->from = *to;
 	l->heard = now;
 	bundle->last = n;
@@ -161,7 +165,17 @@ void bundle_closed(struct bundles *b, uint32_t stream)
 		b->closed[stream % STREAM_PLACES] = stream;
 }
 
-void bundle_forget(struct bundles *b, uint32_t peer)
+unsigned int bundle_forget(struct bundles *b, uint32_t peer, uint32_t ret_left[static BUNDLE_LANES])
 {
+	const struct bundle *bundle = &b->peers[peer];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < BUNDLE_LANES; i++) {
+		uint32_t stream = bundle->lanes[i].to.stream;
+
+		if (stream != 0 && !is_closed(b, stream))
+			ret_left[n++] = stream;
+	}
 	b->peers[peer] = (struct bundle){ .last = 0 };
+	return n;
 }

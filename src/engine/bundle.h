@@ -11,7 +11,8 @@
  * address where it was heard last, and are not silent while others are not: what lies longer may
  * be the remains of a connection that died without a word.
  *
- * Limit: BUNDLE_LANES streams of a peer; the one that was silent longest makes room.
+ * Limit: BUNDLE_LANES streams of a peer; the one that was silent longest makes room, and is closed, so
+ * that no peer holds more of the gateway's connections than that.
  * Context: the worker that owns the peers.  Pure.
  */
 #ifndef CULVERT_ENGINE_BUNDLE_H
@@ -36,12 +37,13 @@ struct bundles *bundles_free(struct bundles *b);
 /**
  * bundle_heard() - a message of @peer by the stream @from was genuine
  * @to: our own address there
+ * @ret_left: the stream that made room for it, to be closed; 0: none
  *
  * Return: whether the stream thread should be told (POST_STREAM_USED): of a new stream, and again after
  * BUNDLE_TELL, for a message may be lost.
  */
 bool bundle_heard(struct bundles *b, uint32_t peer, const struct endpoint *from,
-		  const struct addr *to, uint64_t now);
+		  const struct addr *to, uint64_t now, uint32_t *ret_left);
 
 /**
  * bundle_choose() - the stream for what goes to @peer in @lane
@@ -53,7 +55,9 @@ const struct endpoint *bundle_choose(const struct bundles *b, uint32_t peer, uns
 /** bundle_closed() - the stream is no more, whoever's it was */
 void bundle_closed(struct bundles *b, uint32_t stream);
 
-/** bundle_forget() - the peer is another, or gone */
-void bundle_forget(struct bundles *b, uint32_t peer);
+/** bundle_forget() - the peer is another, or gone
+ *  @ret_left: the streams that it had, to be closed.  Return: how many. */
+unsigned int bundle_forget(struct bundles *b, uint32_t peer,
+			   uint32_t ret_left[static BUNDLE_LANES]);
 
 #endif

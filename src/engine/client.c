@@ -72,7 +72,7 @@ static char *uapi_set(struct client *c, const char *body, size_t len, uint64_t n
 	int r = uapi_parse_set(body, len, &set);
 
 	if (r >= 0) {
-		r = device_set(c->device, &set, now, loop_wall());
+		r = device_set(c->device, &set, now, client_wall(c, now));
 		uapi_set_done(&set);
 	}
 	if (r < 0)
@@ -122,7 +122,7 @@ static void serve_uapi(struct client *c, uint64_t now)
 static void network_changed(struct client *c, const char *what, uint64_t now)
 {
 	client_say(c, LOG_LEVEL_NOTICE, "%s: %s: looking for the way again", c->label, what);
-	device_network_changed(c->device, now, loop_wall());
+	device_network_changed(c->device, now, client_wall(c, now));
 	/* Addresses that names lead to may differ between networks, and the last one may have had
 	 * no name server. */
 	if (c->names_again != NEVER)
@@ -140,6 +140,8 @@ static void clocks_changed(struct client *c, uint64_t now)
 			 (unsigned long long)(change.slept / NS_PER_S));
 		network_changed(c, what, now);
 	}
+	if (change.jumped < 0 && c->up)
+		client_clock_keep(&c->clock, client_wall(c, now) + (uint64_t)-change.jumped);
 	if (change.jumped)
 		client_say(c, LOG_LEVEL_DEBUG, "%s: the clock was set by %lld s", c->label,
 			   (long long)(change.jumped / (int64_t)NS_PER_S));
@@ -279,7 +281,7 @@ static void main_loop(struct client *c)
 
 		if (ready | more)
 			client_touched(c);
-		more = device_poll(c->device, ready | more, now, loop_wall());
+		more = device_poll(c->device, ready | more, now, client_wall(c, now));
 		due(c, now);
 		if (c->enclosure)
 			attend_command(c, ended, now);
@@ -299,9 +301,11 @@ static void run(struct client *c)
 	if (notify_watchdog_interval(c->notify) != NEVER)
 		c->next_watchdog = now;
 	if (c->params->config)
-		device_connect(c->device, now, loop_wall());
+		device_connect(c->device, now, client_wall(c, now));
 	client_touched(c);
 	main_loop(c);
+	if (c->up)
+		client_clock_keep(&c->clock, client_wall(c, loop_now()));
 	if (c->params->terminal)
 		status_line_end();
 	notify_stopping(c->notify);

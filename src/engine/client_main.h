@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "engine/client.h"
+#include "engine/client_clock.h"
 #include "engine/client_view.h"
 #include "engine/device.h"
 #include "engine/names.h"
@@ -62,6 +63,7 @@ struct client {
 	struct control_server *uapi;    /* NULL: no right to make its socket */
 	struct link_watch *links;
 	struct clock_watch *clocks;
+	struct client_clock clock;
 	struct rng rng;
 	struct tun *tun;
 	struct device *device;
@@ -114,6 +116,9 @@ void client_peers_found(struct client *c, uint64_t now);
 bool client_peers_plan(const struct client *c, struct guardian_plan *plan);
 
 /* client_report.c */
+/** client_wall() - the time for handshakes, ns since 1970 */
+uint64_t client_wall(const struct client *c, uint64_t now);
+
 /** client_say() - a line for the log, beside the terminal's status line */
 __attribute__((format(printf, 3, 4))) void client_say(struct client *c, enum log_level level,
 						      const char *format, ...);

@@ -166,6 +166,8 @@ static int open_control(struct client *c)
 			   "no place for the control socket of %s (%s): `culvert status` and "
 			   "`culvert disconnect` can't reach this one",
 			   c->params->path, strerror(-r));
+	client_clock_open(&c->clock, r < 0 ? "" : control_server_config_path(c->control),
+			  loop_now());
 	return 0;
 }
 
@@ -249,10 +251,11 @@ static int complain_device(struct client *c, int r)
 static int configure_device(struct client *c)
 {
 	struct uapi_set set;
+	uint64_t now = loop_now();
 	int r = client_peers_set(c->params->config, c->peers, &set);
 
 	if (r == 0)
-		r = device_set(c->device, &set, loop_now(), loop_wall());
+		r = device_set(c->device, &set, now, client_wall(c, now));
 	uapi_set_done(&set);
 	if (r == 0)
 		r = client_peers_stream(c);

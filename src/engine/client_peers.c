@@ -283,7 +283,7 @@ void client_peers_found(struct client *c, uint64_t now)
 		if (c->guardian && client_peers_plan(c, &c->plan) &&
 		    guardian_endpoints(c->guardian, &c->plan, complaint) < 0)
 			client_say(c, LOG_LEVEL_WARNING, "%s: %s", c->label, complaint);
-		device_connect(c->device, now, loop_wall());
+		device_connect(c->device, now, client_wall(c, now));
 	}
 	if (any_missing(c))
 		c->names_again = now + c->names_wait;

@@ -22,6 +22,11 @@
 #define NAMES_AFTER   (15 * NS_PER_S) /* without an answer the address may be another by now */
 #define CONNECT_AGAIN (10 * NS_PER_S)
 
+uint64_t client_wall(const struct client *c, uint64_t now)
+{
+	return client_clock_wall(&c->clock, now, loop_wall());
+}
+
 void client_say(struct client *c, enum log_level level, const char *format, ...)
 {
 	char line[1024];
@@ -51,6 +56,7 @@ static struct device_peer_status *all_peers(const struct client *c, size_t *ret_
 static void tell_events(struct client *c)
 {
 	struct view_event event;
+	char doubt[VIEW_SENTENCE_MAX];
 
 	while (view_event(c->view, &event)) {
 		/* An exec that waits for its first answer says it itself, with the end. */
@@ -59,6 +65,8 @@ static void tell_events(struct client *c)
 		if (!told)
 			client_say(c, event.bad ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE, "%s",
 				   event.text);
+		if (event.bad && client_clock_doubt(&c->clock, loop_wall(), doubt, sizeof(doubt)))
+			client_say(c, LOG_LEVEL_WARNING, "%s: %s", c->label, doubt);
 		notify_status(c->notify, event.text);
 	}
 }
@@ -89,7 +97,7 @@ static void insist(struct client *c, uint64_t now)
 	if (c->up || since != NEVER)
 		return;
 	if (c->next_connect <= now) {
-		device_connect(c->device, now, loop_wall());
+		device_connect(c->device, now, client_wall(c, now));
 		c->next_connect = now + CONNECT_AGAIN;
 	}
 	c->next_look = earlier(c->next_look, c->next_connect);
@@ -104,6 +112,8 @@ void client_look(struct client *c, uint64_t now)
 	free(peers);
 	c->last_look = now;
 	c->next_look = view_next_deadline(c->view);
+	if (!c->up && view_up(c->view))
+		client_clock_keep(&c->clock, client_wall(c, now));
 	c->up = c->up || view_up(c->view);
 	if (view_up(c->view))
 		c->names_wait = 0;

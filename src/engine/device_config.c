@@ -164,6 +164,7 @@ static void add_peer(struct device *d, uint32_t number)
 			p->lanes = d->streams[i].lanes;
 	}
 	wg_tunnel_peer_add(d->tunnel, number, in->keepalive, d->now);
+	p->udp = in->endpoint;
 	device_way_configured(d, number);
 }
 
@@ -174,9 +175,11 @@ static void take_peer(struct device *d, const struct book_peer *old, uint32_t nu
 
 	if (!new->used)
 		return;
-	if (!same)
+	if (!same) {
 		add_peer(d, number);
-	else if (old->keepalive != new->keepalive)
+		return;
+	}
+	if (old->keepalive != new->keepalive)
 		wg_tunnel_peer_add(d->tunnel, number, new->keepalive, d->now);
 	if (new->endpoint.addr.family != ADDR_NONE)
 		device_move_peer(d, number, &new->endpoint);

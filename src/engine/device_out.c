@@ -22,17 +22,34 @@ void device_refresh_mtu(struct device *d)
 	peer_mtu_set_inside(d->mtu, d->inside);
 }
 
-/* Our host is told as a router on the way to the destination would tell it. */
-static void answer(struct device *d, const struct train *about, uint8_t code, uint32_t mtu)
-{
-	size_t len = 0;
-	enum verdict v;
+/* The least that an IPv6 link carries (RFC 8200 section 5), and so the least that may be told. */
+#define IP6_MTU_LEAST 1280u
 
+static size_t error_about(struct device *d, const struct train *about, uint32_t mtu)
+{
+	if (about->ip6 && mtu != 0)
+		return icmp6_error(about, ICMP6_PACKET_TOO_BIG, 0,
+				   mtu < IP6_MTU_LEAST ? IP6_MTU_LEAST : mtu, d->answer);
+	if (about->ip6)
+		return icmp6_error(about, ICMP6_UNREACHABLE, ICMP6_ADDRESS_UNREACHABLE, 0,
+				   d->answer);
+	return icmp_error(about, ICMP_UNREACHABLE, mtu ? ICMP_FRAG_NEEDED : ICMP_HOST_UNREACHABLE,
+			  (uint16_t)mtu, about->dst, d->answer);
+}
+
+/*
+ * Dropped, and our host is told as a router on the way would tell it.
+ * @mtu: what the packet would have had to fit; 0: there is no way at all
+ */
+static void refuse(struct device *d, const struct train *t, enum verdict reason, uint32_t mtu)
+{
+	enum verdict v;
+	size_t len;
+
+	device_drop(d, reason, train_segments(t));
 	if (!icmp_limit_take(&d->icmp, d->now))
 		return;
-	if (!about->ip6)
-		len = icmp_error(about, ICMP_UNREACHABLE, code, (uint16_t)mtu, about->dst,
-				 d->answer);
+	len = error_about(d, t, mtu);
 	if (len == 0)
 		return;
 	counter_add(&d->counters.generated, 1);
@@ -41,12 +58,6 @@ static void answer(struct device *d, const struct train *about, uint8_t code, ui
 		counter_add(&d->counters.out_host, 1);
 	else
 		device_drop(d, v, 1);
-}
-
-static void refuse(struct device *d, const struct train *t, enum verdict reason)
-{
-	device_drop(d, reason, train_segments(t));
-	answer(d, t, ICMP_HOST_UNREACHABLE, 0);
 }
 
 /* RFC 4787 REQ-13a: what may be fragmented is. */
@@ -115,12 +126,12 @@ static void from_host(struct device *d, const struct train *t)
 	uint32_t mtu;
 
 	if (peer == WG_NO_PEER) {
-		refuse(d, t, DROP_ROUTE_NO_PEER);
+		refuse(d, t, DROP_ROUTE_NO_PEER, 0);
 		return;
 	}
 	to = wg_tunnel_endpoint(d->tunnel, peer, &from);
 	if (!to) {
-		refuse(d, t, DROP_WG_NO_ENDPOINT);
+		refuse(d, t, DROP_WG_NO_ENDPOINT, 0);
 		return;
 	}
 	if (is_loop(d, t, &dst, to)) {
@@ -133,8 +144,7 @@ static void from_host(struct device *d, const struct train *t)
 	if (longest <= mtu) {
 		send_segments(d, peer, lane, t, longest);
 	} else if (t->dont_fragment) {
-		device_drop(d, DROP_TOO_BIG, train_segments(t));
-		answer(d, t, ICMP_FRAG_NEEDED, mtu);
+		refuse(d, t, DROP_TOO_BIG, mtu);
 	} else {
 		send_fragments(d, peer, lane, t, mtu);
 	}

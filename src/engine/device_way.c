@@ -129,7 +129,8 @@ void device_way_configured(struct device *d, uint32_t peer)
 {
 	struct device_peer *p = &d->peers[peer];
 
-	fallback_configured(&p->fallback, p->udp.addr.family != ADDR_NONE, p->lanes != NULL);
+	fallback_configured(&p->fallback, p->udp.addr.family != ADDR_NONE, p->lanes != NULL,
+			    d->now);
 	device_way_changed(d, peer);
 }
 
@@ -197,15 +198,20 @@ void device_output(struct device *d, struct wg_output *out)
 	sodium_memzero(&out->keys, sizeof(out->keys));
 }
 
+static uint64_t session_age(const struct device *d, uint32_t peer)
+{
+	uint64_t began = counter_get(&wg_tunnel_stats(d->tunnel, peer)->last_handshake);
+
+	return began == 0 ? NEVER : d->now - began;
+}
+
 /*
  * Why a handshake is asked for in a session that is not due to be renewed: what was sent has not been
  * answered for KEEPALIVE_TIMEOUT + REKEY_TIMEOUT.
  */
 static bool is_silent(const struct device *d, uint32_t peer)
 {
-	uint64_t began = counter_get(&wg_tunnel_stats(d->tunnel, peer)->last_handshake);
-
-	return began != 0 && d->now - began < REKEY_AFTER_TIME;
+	return session_age(d, peer) < REKEY_AFTER_TIME;
 }
 
 static void handshake_wanted(struct device *d, uint32_t peer)
@@ -227,6 +233,8 @@ static void handshake_wanted(struct device *d, uint32_t peer)
 		lanes_restart(p->lanes);
 		fallback_streams(f, false, d->now);
 	}
+	if (session_age(d, peer) >= REJECT_AFTER_TIME)
+		fallback_stuck(f, d->now);
 	if (fallback_next(f) == FALLBACK_STREAM && !f->open) {
 		fallback_call(f, d->now); /* once there is one */
 		device_way_changed(d, peer);
@@ -234,6 +242,7 @@ static void handshake_wanted(struct device *d, uint32_t peer)
 	}
 	wg_handshaker_initiate(d->handshaker, peer, &p->udp, &p->udp_from, d->now, d->wall, &out);
 	device_output(d, &out);
+	device_way_changed(d, peer);
 }
 
 /* @peer has sent something genuine from elsewhere; or by the way that is not in use. */

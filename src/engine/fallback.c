@@ -40,7 +40,7 @@ static void schedule_call(struct fallback *f, enum fallback_way way, uint64_t no
 	f->call_at = now > f->may_call[way] ? now : f->may_call[way];
 }
 
-void fallback_configured(struct fallback *f, bool has_udp, bool has_stream)
+void fallback_configured(struct fallback *f, bool has_udp, bool has_stream, uint64_t now)
 {
 	bool same = f->has_udp == has_udp && f->has_stream == has_stream;
 
@@ -53,9 +53,20 @@ void fallback_configured(struct fallback *f, bool has_udp, bool has_stream)
 		f->open = false;
 	} else if (!has_udp) {
 		f->way = FALLBACK_STREAM;
+	} else if (f->settled == 0) {
+		f->way = FALLBACK_UDP; /* first, where nothing has been answered yet */
 	}
 	f->call_at = NEVER;
-	enter(f, FALLBACK_SETTLED, 0);
+	enter(f, FALLBACK_SETTLED, now);
+}
+
+void fallback_stuck(struct fallback *f, uint64_t now)
+{
+	if (f->state != FALLBACK_PROBING)
+		return;
+	enter(f, FALLBACK_TRYING, now);
+	if (f->open)
+		schedule_call(f, FALLBACK_STREAM, now);
 }
 
 enum fallback_way fallback_next(const struct fallback *f)

@@ -69,7 +69,10 @@ struct fallback {
 void fallback_init(struct fallback *f);
 
 /** fallback_configured() - which ways there are; one that is gone is not in use any more */
-void fallback_configured(struct fallback *f, bool has_udp, bool has_stream);
+void fallback_configured(struct fallback *f, bool has_udp, bool has_stream, uint64_t now);
+
+/** fallback_stuck() - a packet waits and there is no session: a probe must not hold it up */
+void fallback_stuck(struct fallback *f, uint64_t now);
 
 /** fallback_next() - by which way an initiation goes that the protocol's timers send now */
 enum fallback_way fallback_next(const struct fallback *f);

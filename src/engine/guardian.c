@@ -61,12 +61,17 @@ static int carry_out(struct guardian_host *h, const struct request *request, cha
 }
 
 /* To a client that is no more nobody can report: then to standard error, which is the journal. */
-static void report_undone(int fd, struct answer *last)
+static void report_undone(int fd, const struct guardian_plan *plan, const struct answer *last)
 {
 	if (child_send(fd, last, sizeof(*last)))
 		return;
-	log_notice("the client has ended without a word: this host's routing and DNS are as before "
-		   "it");
+	if (plan->route_all)
+		log_notice("the client of %s has ended without a word: this host's routing and DNS "
+			   "are as they were",
+			   plan->adapter);
+	if (plan->kill_switch)
+		log_warning("the kill switch of %s stands: culvert disconnect %s lifts it",
+			    plan->adapter, plan->adapter);
 	if (last->result != 0)
 		log_warning("%s", last->complaint);
 }
@@ -74,6 +79,7 @@ static void report_undone(int fd, struct answer *last)
 /* Until the end of the socket, however that came. */
 static void serve(struct guardian_host *h, int fd)
 {
+	struct guardian_plan plan = { 0 };
 	struct request request;
 	struct answer out = { 0 };
 
@@ -82,11 +88,13 @@ static void serve(struct guardian_host *h, int fd)
 	while (child_receive(fd, &request, sizeof(request), -1) == 0) {
 		out = (struct answer){ .number = request.number };
 		out.result = carry_out(h, &request, out.complaint);
+		if (out.result == 0)
+			plan = request.plan;
 		(void)child_send(fd, &out, sizeof(out));
 	}
 	out = (struct answer){ .number = out.number + 1 };
 	out.result = guardian_host_undo(h, out.complaint);
-	report_undone(fd, &out);
+	report_undone(fd, &plan, &out);
 }
 
 static _Noreturn void be_the_child(int fd)

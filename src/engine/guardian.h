@@ -13,6 +13,10 @@
  * the kill switch is an nftables table named culvert_NAME.
  *
  * The kill switch stays on purpose when the client dies or is stopped; guardian_disconnect() lifts it.
+ *
+ * One client at a time routes all of a host's traffic; a second one is refused.  See
+ * guardian_plan.h for the rules, io/kill_switch.h for what passes it, io/host_dns.h for DNS.
+ * Senders by AF_PACKET are beyond both.
  */
 #ifndef CULVERT_ENGINE_GUARDIAN_H
 #define CULVERT_ENGINE_GUARDIAN_H
@@ -47,7 +51,7 @@ struct guardian_plan {
 	size_t n_endpoints;
 	struct prefix excludes[GUARDIAN_EXCLUDES_MAX];
 	size_t n_excludes;
-	struct addr dns[GUARDIAN_DNS_MAX];
+	struct addr dns[GUARDIAN_DNS_MAX]; /* none: name servers stay as they are */
 	size_t n_dns;
 	char search[256]; /* domains, blanks between them; may be empty */
 };
@@ -64,7 +68,8 @@ int guardian_new(struct guardian **ret, char *complaint);
 /**
  * guardian_block() - the kill switch, before the adapter exists
  * guardian_apply() - the rest of @plan, after the adapter is up; if a step fails, all before it are undone
- *   (the kill switch too, unless it stood before) and @complaint says which failed and why
+ *   (the kill switch too, unless it stood before) and @complaint says which failed and why.  May be
+ *   repeated with another plan for the same adapter.
  * guardian_endpoints() - the tunnel's endpoints have changed: rules and kill switch follow
  *
  * Return: 0 or -errno.  Context: any one thread; each waits for the child's answer, 5 s at most.
@@ -77,14 +82,16 @@ int guardian_endpoints(struct guardian *g, const struct guardian_plan *plan, cha
  *  client can't go on for a reason of its own, before it was ever connected */
 int guardian_unblock(struct guardian *g, char *complaint);
 
-/** guardian_free() - has the child undo everything but the kill switch, and waits for it */
+/** guardian_free() - has the child undo everything but the kill switch, and waits for it
+ *  What went wrong, or was left because somebody else has written it, is said to the log. */
 struct guardian *guardian_free(struct guardian *g);
 
 /**
  * guardian_disconnect() - undoes what a dead client left, and lifts kill switches
  * @adapter: of one connection, or NULL for all
  * @ret_found: how many things were undone
- * Return: 0 or -errno, @complaint written.
+ * Context: end living clients first; for one that ends just now this waits, 2 s at most.
+ * Return: 0; -EBUSY: all is routed by a client that lives; -errno.  @complaint is written.
  */
 int guardian_disconnect(const char *adapter, unsigned int *ret_found, char *complaint);
 

@@ -132,6 +132,9 @@ int path_send(void *worker, uint32_t peer, unsigned int lane, const struct udp_t
 void path_heard_by_stream(struct worker *w, uint32_t peer, const struct endpoint *from,
 			  const struct addr *to);
 
+/** path_forget_streams() - the peer is another, or gone: its streams are closed */
+void path_forget_streams(struct worker *w, uint32_t peer);
+
 /** path_lane() - the outbox's lane for a flow (packet/flow_hash.h) to a peer at @to */
 unsigned int path_lane(const struct endpoint *to, uint32_t flow);
 

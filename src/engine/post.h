@@ -42,7 +42,8 @@ enum post_kind {
 	/* workers, the handshake thread and the stream thread */
 	POST_STREAM_SEND,   /* post_stream_send: to the stream thread, and the messages */
 	POST_STREAM_USED,   /* post_stream: to it, a message that came by this stream was genuine */
-	POST_STREAM_CLOSED, /* post_stream: from it to workers, what goes there is lost */
+	POST_STREAM_CLOSED, /* post_stream: from it to workers, what goes there is lost; to it, it
+			       is to be closed */
 	/* main to workers and the handshake thread */
 	POST_TABLE, /* post_table: acknowledged by the same message */
 	/* main to workers */

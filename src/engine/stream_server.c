@@ -12,6 +12,7 @@
 #define ACCEPT_BUDGET 16u /* a round: a handshake of TLS costs as much as a megabyte of data */
 #define POST_BUDGET   256u
 #define RX_GROUPS     8u
+#define RX_STRANGER   1u /* groups of who is not proven, so that a flood takes the smaller part */
 #define EVENTS        64u
 #define PAUSE         NS_PER_S /* for descriptors or memory to come back */
 
@@ -23,11 +24,11 @@ enum {
 
 struct connection {
 	struct stream *stream; /* NULL: the place is free */
+	struct addr local;     /* our own address there */
 	uint32_t number;       /* of this or the last connection in this place; 0: never used */
 	uint64_t accepted;     /* ns */
 	bool open;             /* TLS is through */
 	bool proven;           /* a genuine message has come */
-	bool more;             /* may hold messages that no event will tell of */
 	unsigned int interest;
 };
 
@@ -44,6 +45,7 @@ struct stream_server {
 	bool post_more;
 	bool stopped;
 	unsigned int n;
+	uint64_t ready[STREAM_PLACES / 64]; /* places to be looked at, a bit each */
 	struct connection at[STREAM_PLACES];
 	struct path_counters counters;
 	struct counter connections;
@@ -138,7 +140,7 @@ static void sort_messages(struct stream_server *s, const struct connection *c,
 {
 	struct post_datagram d = {
 		.from = *stream_remote(c->stream),
-		.to = stream_local(c->stream),
+		.to = c->local,
 		.segment = rx->segment,
 	};
 	uint32_t messages;
@@ -163,6 +165,11 @@ static void sort_messages(struct stream_server *s, const struct connection *c,
 	}
 }
 
+static void set_ready(struct stream_server *s, uint32_t place)
+{
+	s->ready[place / 64] |= UINT64_C(1) << place % 64;
+}
+
 /* One round of one connection: at most a batch, so none starves another. */
 static void serve(struct stream_server *s, struct connection *c)
 {
@@ -172,12 +179,13 @@ static void serve(struct stream_server *s, struct connection *c)
 
 	if (state != STREAM_CONNECTING) {
 		c->open = true;
-		n = stream_recv(c->stream, rx, RX_GROUPS);
+		n = stream_recv(c->stream, rx, c->proven ? RX_GROUPS : RX_STRANGER);
 		for (size_t i = 0; i < n; i++)
 			sort_messages(s, c, &rx[i]);
 		state = stream_state(c->stream);
 	}
-	c->more = n > 0; /* the end of the stream lies behind what it still holds */
+	if (n > 0) /* it may hold more, of which no event will tell, and its end lies behind that */
+		set_ready(s, (uint32_t)(c - s->at));
 	if ((state == STREAM_CLOSED && n == 0) || patience(c) <= s->now)
 		close_connection(s, c);
 	else
@@ -262,6 +270,7 @@ static void welcome(struct stream_server *s, struct stream *stream)
 	}
 	*c = (struct connection){
 		.stream = stream,
+		.local = stream_local(stream),
 		.number = next_number(s, c),
 		.accepted = s->now,
 		.interest = interest,
@@ -346,6 +355,11 @@ static void receive(struct stream_server *s, const struct post_message *m)
 			rearm(s, c);
 		}
 		break;
+	case POST_STREAM_CLOSED:
+		c = find(s, ((const struct post_stream *)(const void *)m->body)->stream);
+		if (c)
+			close_connection(s, c);
+		break;
 	case POST_STOP:
 		s->stopped = true;
 		break;
@@ -357,7 +371,6 @@ static void receive(struct stream_server *s, const struct post_message *m)
 	case POST_HANDSHAKE_FAILED:
 	case POST_INITIATE:
 	case POST_ENDPOINT:
-	case POST_STREAM_CLOSED:
 	case POST_TABLE:
 	case POST_EXTERNAL:
 	case POST_UPLINK:
@@ -399,25 +412,42 @@ static void run_deadlines(struct stream_server *s)
 	}
 }
 
+/* Returns whether any of them is ready again. */
+static bool serve_ready(struct stream_server *s)
+{
+	bool again = false;
+
+	for (unsigned int i = 0; i < STREAM_PLACES / 64; i++) {
+		uint64_t places = s->ready[i];
+
+		s->ready[i] = 0;
+		for (; places != 0; places &= places - 1) {
+			struct connection *c =
+				&s->at[i * 64 + (unsigned int)__builtin_ctzll(places)];
+
+			if (c->stream)
+				serve(s, c);
+		}
+		again |= s->ready[i] != 0;
+	}
+	return again;
+}
+
 /* Returns whether there may be more at once. */
 static bool round_of(struct stream_server *s, const struct loop_event *events, size_t n,
 		     uint64_t now)
 {
-	bool more = false;
 	bool accepting = s->accept_more;
+	bool more;
 
 	s->now = now;
 	for (size_t i = 0; i < n; i++) {
 		if (events[i].what == WHAT_LISTENER)
 			accepting = true;
-		else if (events[i].what < STREAM_PLACES && s->at[events[i].what].stream)
-			s->at[events[i].what].more = true;
+		else if (events[i].what < STREAM_PLACES)
+			set_ready(s, (uint32_t)events[i].what);
 	}
-	for (unsigned int i = 0; i < STREAM_PLACES; i++) {
-		if (s->at[i].stream && s->at[i].more)
-			serve(s, &s->at[i]);
-		more |= s->at[i].stream && s->at[i].more;
-	}
+	more = serve_ready(s);
 	receive_some(s);
 	if (accepting)
 		accept_some(s);

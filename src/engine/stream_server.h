@@ -13,7 +13,7 @@
  *	where all are proven the new one is refused
  *	STREAM_SOURCE_MAX unproven ones of one IPv4 address or IPv6 /64: the new one is refused
  *
- * A proven one lives as long as TCP keeps it.
+ * A proven one lives as long as TCP keeps it, its peer is one, and has no more than bundle.h allows.
  */
 #ifndef CULVERT_ENGINE_STREAM_SERVER_H
 #define CULVERT_ENGINE_STREAM_SERVER_H

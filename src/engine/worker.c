@@ -57,7 +57,7 @@ static void remove_peer(struct worker *w, uint32_t number)
 {
 	outbox_purge(w->outbox, number, DROP_ROUTE_NO_PEER);
 	peer_mtu_forget(w->mtu, number);
-	bundle_forget(w->bundles, number);
+	path_forget_streams(w, number);
 	wg_tunnel_peer_remove(w->tunnel, number);
 	nat_client_remove(w->nat, number);
 	counter_set(&w->client_mappings[number], 0);

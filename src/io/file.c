@@ -10,6 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
+uint64_t file_changed(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_mtim.tv_sec < 0)
+		return 0;
+	return (uint64_t)st.st_mtim.tv_sec * NS_PER_S + (uint64_t)st.st_mtim.tv_nsec;
+}
+
 char *file_text_free(char *text, size_t len)
 {
 	if (text)

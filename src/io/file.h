@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define FILE_READ_MAX (64u << 20) /* bytes; a larger file is refused */
@@ -27,6 +28,9 @@ int file_read(const char *path, char **ret, size_t *ret_len);
 
 /** file_is_exposed() - whether everybody on the host may read or write @path */
 bool file_is_exposed(const char *path);
+
+/** file_changed() - when its contents were changed last, ns since 1970; 0 if there is none */
+uint64_t file_changed(const char *path);
 
 /** file_text_free() - wipes @len bytes and frees.  Return: NULL. */
 char *file_text_free(char *text, size_t len);

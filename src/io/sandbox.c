@@ -233,13 +233,14 @@ static const unsigned long ioctls[] = {
 	FIONREAD,     FIONBIO,       SIOCOUTQ,     /* queues of sockets */
 	TCGETS,       TIOCGWINSZ,                  /* isatty() of the log */
 	SIOCGIFINDEX, SIOCGIFNAME,   SIOCGIFFLAGS, /* reading an interface */
-	SIOCGIFMTU,   SIOCGIFHWADDR, SIOCGIFADDR,  SIOCETHTOOL,
+	SIOCGIFMTU,   SIOCGIFHWADDR, SIOCGIFADDR,
+	SIOCETHTOOL,  TUNGETIFF, /* whether the adapter is still there */
 };
 
 /* Making the adapter anew. */
 static const unsigned long adapter_ioctls[] = {
-	TUNSETIFF,    TUNGETIFF,  TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNGETFEATURES,
-	SIOCSIFFLAGS, SIOCSIFMTU, SIOCSIFADDR,   SIOCSIFNETMASK,
+	TUNSETIFF,    TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNGETFEATURES,
+	SIOCSIFFLAGS, SIOCSIFMTU,    SIOCSIFADDR,     SIOCSIFNETMASK,
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

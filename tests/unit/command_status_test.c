@@ -81,7 +81,7 @@ static void an_answer_of_another_version_is_not_shown(void **state)
 static void a_wrong_command_line_asks_nobody(void **state)
 {
 	(void)state;
-	assert_int_equal(said_run(&said, command_status, "status x"), STATUS_USAGE);
+	assert_int_equal(said_run(&said, command_status, "status x y"), STATUS_USAGE);
 	assert_int_equal(said_run(&said, command_status, "status --what"), STATUS_USAGE);
 	assert_string_equal(said.out, "");
 }

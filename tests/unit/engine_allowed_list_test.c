@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -148,6 +149,35 @@ static void it_agrees_with_its_obvious_model(void **state)
 	allowed_list_free(l);
 }
 
+/* As wireguard-go's own test of a large configuration has them: quadratic, they would take minutes. */
+static void a_hundred_thousand_prefixes_take_no_time(void **state)
+{
+	struct allowed_list *l, *copy;
+	struct allowed_ips *table;
+	clock_t began = clock();
+
+	(void)state;
+	assert_int_equal(allowed_list_new(PEERS, &l), 0);
+	for (uint32_t i = 1 << 8; i < 1 << 16; i++) {
+		struct prefix four = { .addr = addr_ip4(i << 16), .len = 16 };
+		struct prefix six = { .addr = { .family = ADDR_IP6 }, .len = 128 };
+
+		six.addr.bytes[1] = (uint8_t)(i >> 8);
+		six.addr.bytes[15] = (uint8_t)i;
+		assert_int_equal(allowed_list_give(l, &four, 1), 0);
+		assert_int_equal(allowed_list_give(l, &six, 1), 0);
+	}
+	assert_int_equal(allowed_list_count(l, 1), 130560);
+	assert_int_equal(allowed_list_copy(l, &copy), 0);
+	assert_int_equal(allowed_list_build(copy, &table), 0);
+	allowed_list_clear(copy, 1);
+	assert_int_equal(allowed_list_count(copy, 1), 0);
+	assert_true((clock() - began) / CLOCKS_PER_SEC < 3);
+	allowed_ips_free(table);
+	allowed_list_free(copy);
+	allowed_list_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +185,7 @@ int main(void)
 		cmocka_unit_test(what_is_taken_must_have_been_its_own),
 		cmocka_unit_test(a_copy_is_changed_alone),
 		cmocka_unit_test(it_agrees_with_its_obvious_model),
+		cmocka_unit_test(a_hundred_thousand_prefixes_take_no_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #define TRAIN 0xcb007109u
 
 static struct bundles *b;
+static uint32_t left; /* by the last bundle_heard() */
 
 static int setup(void **state)
 {
@@ -34,7 +35,7 @@ static bool heard(uint32_t peer, uint32_t stream, uint32_t address, uint64_t now
 	struct endpoint from = { addr_ip4(address), (uint16_t)(40000 + stream), 0, stream };
 	struct addr to = addr_ip4(HERE);
 
-	return bundle_heard(b, peer, &from, &to, now);
+	return bundle_heard(b, peer, &from, &to, now, &left);
 }
 
 static uint32_t chosen(uint32_t peer, unsigned int lane)
@@ -150,10 +151,15 @@ static void the_most_silent_of_eight_makes_room(void **state)
 	for (uint32_t i = 0; i < BUNDLE_LANES; i++)
 		heard(0, 1025 + i, HOME, NOW + i);
 	heard(0, 1025, HOME, NOW + 20);
+	assert_int_equal(left, 0);
 	heard(0, 1999, HOME, NOW + 21);
+	assert_int_equal(left, 1026); /* to be closed */
 	for (unsigned int lane = 0; lane < BUNDLE_LANES; lane++)
 		assert_int_not_equal(chosen(0, lane), 1026);
 	assert_int_equal(chosen(0, 1), 1999);
+	bundle_closed(b, 1027);
+	heard(0, 2000, HOME, NOW + 22);
+	assert_int_equal(left, 0);
 }
 
 static void the_stream_thread_is_told_of_use_now_and_again(void **state)
@@ -168,9 +174,17 @@ static void the_stream_thread_is_told_of_use_now_and_again(void **state)
 
 static void a_forgotten_peer_has_no_stream(void **state)
 {
+	uint32_t streams[BUNDLE_LANES];
+
 	(void)state;
 	heard(0, 1025, HOME, NOW);
-	bundle_forget(b, 0);
+	heard(0, 1026, HOME, NOW);
+	heard(0, 1027, HOME, NOW);
+	bundle_closed(b, 1026);
+	assert_int_equal(bundle_forget(b, 0, streams), 2);
+	assert_int_equal(streams[0], 1025);
+	assert_int_equal(streams[1], 1027);
+	assert_int_equal(bundle_forget(b, 0, streams), 0);
 	assert_int_equal(chosen(0, 0), 0);
 }
 

@@ -64,6 +64,22 @@ static void without_a_way_the_host_is_told(void **state)
 	assert_int_equal(packet[21], 1);
 	assert_true(net_tun_take(pair.bob.tun, packet) > 0);
 	assert_int_equal(packet[20], 3);
+	say(&pair.bob, BOB, ALICE, true, 1, 100);
+	pair_run(&pair, NS_PER_MS);
+	assert_true(net_tun_take(pair.bob.tun, packet) > 0);
+	assert_int_equal(packet[6], IPPROTO_NUM_ICMP6);
+	assert_int_equal(packet[40], 1);
+	assert_int_equal(packet[41], 3);
+}
+
+static void the_host_is_not_flooded_with_errors(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		say(&pair.alice, ALICE, 0x08080808, false, 1, 100);
+	pair_run(&pair, NS_PER_MS);
+	assert_int_equal(heard(&pair.alice), 100);
+	assert_int_equal(drops_of(&pair.alice, DROP_ROUTE_NO_PEER), 300);
 }
 
 static void a_narrow_path_is_told_to_the_host(void **state)
@@ -85,6 +101,11 @@ static void a_narrow_path_is_told_to_the_host(void **state)
 	assert_int_equal(packet[21], 4);
 	assert_int_equal(load_be16(packet + 26), 1280 - 60);
 	assert_int_equal(status_of(&pair.alice).mtu, 1280 - 60);
+	say(&pair.alice, ALICE, BOB, true, 1, 1300);
+	pair_run(&pair, NS_PER_S);
+	assert_true(net_tun_take(pair.alice.tun, packet) > 0);
+	assert_int_equal(packet[40], 2);
+	assert_int_equal(load_be32(packet + 44), 1280);
 	/* Another network is another path. */
 	net.path_mtu = 0;
 	device_network_changed(pair.alice.device, net.now, wall_now());
@@ -375,6 +396,19 @@ static void streams_that_die_silently_are_replaced(void **state)
 	assert_in_range(s, 0, 10);
 }
 
+static void after_a_pause_traffic_by_stream_goes_on_at_once(void **state)
+{
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	for (int i = 0; i < 20; i++) {
+		pair_run(&pair, 61 * NS_PER_S * (uint64_t)i);
+		assert_true(reaches_bob(&pair, 500 * NS_PER_MS));
+	}
+	assert_int_equal(net.connects, STREAM_LANES);
+}
+
 static void a_network_change_tries_udp_first_again(void **state)
 {
 	(void)state;
@@ -415,6 +449,7 @@ int main(void)
 		TEST(a_packet_makes_a_session_and_arrives),
 		TEST(both_families_pass_and_only_from_allowed_sources),
 		TEST(without_a_way_the_host_is_told),
+		TEST(the_host_is_not_flooded_with_errors),
 		TEST(a_narrow_path_is_told_to_the_host),
 		TEST(what_may_be_fragmented_is),
 		TEST(large_adapters_carry_large_packets),
@@ -433,6 +468,7 @@ int main(void)
 		TEST(where_nothing_is_answered_both_ways_are_tried_calmly),
 		TEST(streams_that_break_are_opened_again),
 		TEST(streams_that_die_silently_are_replaced),
+		TEST(after_a_pause_traffic_by_stream_goes_on_at_once),
 		TEST(a_network_change_tries_udp_first_again),
 		TEST(a_peer_without_udp_endpoint_is_reached_by_streams_alone),
 	};

@@ -31,7 +31,7 @@ static int setup(void **state)
 	sent_last[0] = sent_last[1] = 0;
 	least_gap = NEVER;
 	fallback_init(&f);
-	fallback_configured(&f, true, true);
+	fallback_configured(&f, true, true, now);
 	return 0;
 }
 
@@ -111,7 +111,7 @@ static void udp_that_answers_is_all(void **state)
 static void without_a_stream_the_protocol_alone_rules(void **state)
 {
 	(void)state;
-	fallback_configured(&f, true, false);
+	fallback_configured(&f, true, false, now);
 	ask();
 	run(60 * NS_PER_S);
 	assert_false(fallback_wants_streams(&f));
@@ -252,7 +252,7 @@ static void a_peer_without_udp_is_called_once_a_stream_is_open(void **state)
 {
 	(void)state;
 	fallback_init(&f);
-	fallback_configured(&f, false, true);
+	fallback_configured(&f, false, true, now);
 	assert_true(fallback_wants_streams(&f));
 	assert_int_equal(fallback_next(&f), FALLBACK_STREAM);
 	fallback_call(&f, now);
@@ -266,6 +266,30 @@ static void a_peer_without_udp_is_called_once_a_stream_is_open(void **state)
 	assert_int_equal(sent[FALLBACK_UDP], 0);
 }
 
+static void a_packet_without_a_session_does_not_wait_for_a_probe(void **state)
+{
+	(void)state;
+	connects = works[FALLBACK_STREAM] = true;
+	ask();
+	run(FALLBACK_AFTER + 10100 * NS_PER_MS);
+	assert_int_equal(f.state, FALLBACK_PROBING);
+	fallback_stuck(&f, now);
+	run(100 * NS_PER_MS);
+	assert_int_equal(f.state, FALLBACK_SETTLED);
+	assert_int_equal(f.way, FALLBACK_STREAM);
+	assert_int_equal(sent[FALLBACK_STREAM], 2);
+}
+
+static void udp_comes_first_where_nothing_has_been_answered_yet(void **state)
+{
+	(void)state;
+	fallback_init(&f);
+	fallback_configured(&f, false, true, now);
+	assert_int_equal(f.way, FALLBACK_STREAM);
+	fallback_configured(&f, true, true, now);
+	assert_int_equal(f.way, FALLBACK_UDP);
+}
+
 static void a_way_that_is_gone_is_left(void **state)
 {
 	(void)state;
@@ -273,9 +297,9 @@ static void a_way_that_is_gone_is_left(void **state)
 	ask();
 	run(8 * NS_PER_S);
 	assert_int_equal(f.way, FALLBACK_STREAM);
-	fallback_configured(&f, true, false);
+	fallback_configured(&f, true, false, now);
 	assert_int_equal(f.way, FALLBACK_UDP);
-	fallback_configured(&f, false, true);
+	fallback_configured(&f, false, true, now);
 	assert_int_equal(f.way, FALLBACK_STREAM);
 }
 
@@ -295,6 +319,8 @@ int main(void)
 		TEST(a_network_change_forgets_everything),
 		TEST(network_changes_in_a_row_do_not_storm),
 		TEST(a_peer_without_udp_is_called_once_a_stream_is_open),
+		TEST(a_packet_without_a_session_does_not_wait_for_a_probe),
+		TEST(udp_comes_first_where_nothing_has_been_answered_yet),
 		TEST(a_way_that_is_gone_is_left),
 	};
 

@@ -333,6 +333,23 @@ static void workers_hear_of_a_peers_end_and_what_goes_there_is_stale(void **stat
 	assert_false(wire_answer(callers[2], &(struct wire_packet){ .len = 0 }));
 }
 
+static void a_stream_that_no_peer_needs_is_closed(void **state)
+{
+	struct post_stream close = { 0 };
+
+	(void)state;
+	call(1);
+	call(2);
+	settle();
+	close.stream = number_of(1);
+	prove(close.stream);
+	assert_true(post_send(post, 1, post_stream(WORKERS), POST_STREAM_CLOSED, &close,
+			      sizeof(close), NULL, 0));
+	settle();
+	assert_true(wire_gone(callers[1]));
+	assert_false(wire_gone(callers[2]));
+}
+
 static void what_came_before_the_end_is_still_read(void **state)
 {
 	uint8_t n;
@@ -484,6 +501,7 @@ int main(void)
 		T(a_silent_plain_connection_has_20_seconds_too),
 		T(a_peer_stays_however_idle),
 		T(workers_hear_of_a_peers_end_and_what_goes_there_is_stale),
+		T(a_stream_that_no_peer_needs_is_closed),
 		T(what_came_before_the_end_is_still_read),
 		T(a_congested_stream_drops_and_its_stale_messages_count_once),
 		T(at_the_limit_the_oldest_stranger_makes_room),

@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,8 +45,24 @@ static int option(int fd, int level, int name)
 	return value;
 }
 
+/* The one that fits is used where the kernel has it, and none is loaded. */
+static void expect_congestion_control(int fd)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_available_congestion_control", "r");
+	char available[256] = "";
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	assert_non_null(f);
+	assert_non_null(fgets(available, sizeof(available), f));
+	fclose(f);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	assert_true(strcmp(name, "bbr") == 0 || !strstr(available, "bbr"));
+}
+
 static void expect_options(int fd)
 {
+	expect_congestion_control(fd);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	assert_true(option(fd, IPPROTO_TCP, TCP_NODELAY));
