@@ -131,18 +131,34 @@ static int block(const struct guardian_plan *plan, char *complaint)
 	return r < 0 ? complain_of("kill switch", said, r, complaint) : 0;
 }
 
+/* @ret_stands: whether this one's stands already */
+static int look_for_others(const struct guardian_plan *plan, bool *ret_stands, char *complaint)
+{
+	const struct kill_switch_standing standing = kill_switch_look(plan->adapter, NFT_MS);
+
+	*ret_stands = standing.own;
+	if (standing.other[0] == '\0')
+		return 0;
+	snprintf(complaint, COMPLAINT_MAX,
+		 "the kill switch of %s stands and blocks every other tunnel: "
+		 "culvert disconnect %s lifts it",
+		 standing.other, standing.other);
+	return -EBUSY;
+}
+
 int guardian_host_block(struct guardian_host *h, const struct guardian_plan *plan, char *complaint)
 {
-	int r;
+	bool stands;
+	int r = look_for_others(plan, &stands, complaint);
 
-	if (!plan->kill_switch)
-		return 0;
+	if (r < 0 || !plan->kill_switch)
+		return r;
 	h->plan = *plan;
-	if (!(h->noted & NOTED_BLOCK) && !kill_switch_stands(plan->adapter, NFT_MS))
+	if (!stands)
 		h->noted |= NOTED_BLOCK;
 	r = block(plan, complaint);
 	/* It is one transaction: nothing was put up, and what stood still stands. */
-	if (r < 0)
+	if (r < 0 && !stands)
 		h->noted &= ~(unsigned int)NOTED_BLOCK;
 	return r;
 }
@@ -218,15 +234,21 @@ static int unroute(struct guardian_host *h, unsigned int *ret_changed, char *com
 	int first = 0;
 
 	for (size_t i = 0; i < 2; i++) {
-		char said[COMPLAINT_MAX];
+		const char *step = "ip rule";
 		int r;
+		int flushed;
 
 		if (!route_has(families[i]))
 			continue;
 		r = route_set_rules(h->nl, GUARDIAN_PROTOCOL, families[i], NULL, 0, ret_changed);
-		keep_first(r, (complain("ip rule", r, said), said), &first, complaint);
-		r = route_flush(h->nl, GUARDIAN_PROTOCOL, families[i], GUARDIAN_TABLE, ret_changed);
-		keep_first(r, (complain("ip route", r, said), said), &first, complaint);
+		flushed = route_flush(h->nl, GUARDIAN_PROTOCOL, families[i], GUARDIAN_TABLE,
+				      ret_changed);
+		if (r == 0 && flushed < 0) {
+			step = "ip route";
+			r = flushed;
+		}
+		if (r < 0 && first == 0)
+			first = complain(step, r, complaint);
 	}
 	if (first == 0)
 		h->noted &= ~(unsigned int)NOTED_ROUTING;
@@ -365,6 +387,8 @@ static int tidy(struct guardian_host *h, unsigned int *ret_found, char *complain
 	if (host_dns_file_kept(HOST_DNS_FILE)) {
 		r = restore_file(said);
 		keep_first(r, said, &first, complaint);
+		if (r == 1)
+			log_notice("%s", said);
 		*ret_found += r >= 0;
 	}
 	r = unroute(h, &changed, said);

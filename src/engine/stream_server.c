@@ -12,6 +12,7 @@
 #define ACCEPT_BUDGET 16u /* a round: a handshake of TLS costs as much as a megabyte of data */
 #define POST_BUDGET   256u
 #define RX_GROUPS     8u
+#define RX_STRANGER   1u /* groups of who is not proven, so that a flood takes the smaller part */
 #define EVENTS        64u
 #define PAUSE         NS_PER_S /* for descriptors or memory to come back */
 
@@ -178,7 +179,7 @@ static void serve(struct stream_server *s, struct connection *c)
 
 	if (state != STREAM_CONNECTING) {
 		c->open = true;
-		n = stream_recv(c->stream, rx, RX_GROUPS);
+		n = stream_recv(c->stream, rx, c->proven ? RX_GROUPS : RX_STRANGER);
 		for (size_t i = 0; i < n; i++)
 			sort_messages(s, c, &rx[i]);
 		state = stream_state(c->stream);

@@ -144,7 +144,7 @@ static int keep(void *argument)
 	signal(SIGHUP, SIG_IGN);
 	close(c->adapter.fd);
 	enclosure_files_keep(&c->files, c->channel);
-	_exit(0);
+	return 0;
 }
 
 /* A child of our parent, not of the command, which would wonder about it. */

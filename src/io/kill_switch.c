@@ -51,6 +51,27 @@ const char *kill_switch_table(const char *adapter, char out[static KILL_SWITCH_T
 	return out;
 }
 
+bool kill_switch_adapter(const char *table, char ret[static IFNAMSIZ])
+{
+	char again[KILL_SWITCH_TABLE_MAX];
+	const char *c = table + strlen(TABLE_PREFIX);
+	unsigned int byte;
+	size_t len = 0;
+
+	if (strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) != 0)
+		return false;
+	for (; *c != '\0' && len + 1 < IFNAMSIZ; c++) {
+		if (*c == '/' && sscanf(c + 1, "%2x", &byte) == 1 && c[2] != '\0') {
+			ret[len++] = (char)byte;
+			c += 2;
+		} else {
+			ret[len++] = *c;
+		}
+	}
+	ret[len] = '\0';
+	return kill_switch_adapter_valid(ret) && strcmp(kill_switch_table(ret, again), table) == 0;
+}
+
 /* --- the ruleset --------------------------------------------------------------------------- */
 
 struct text {
@@ -194,20 +215,6 @@ size_t kill_switch_read_endpoints(const char *json, struct endpoint *ret, size_t
 	return found;
 }
 
-/* Others may give their tables any name; one that kill_switch_table() can't make isn't ours. */
-static bool is_table(const char *name)
-{
-	size_t len = strlen(TABLE_PREFIX);
-
-	if (strncmp(name, TABLE_PREFIX, len) != 0 || name[len] == '\0')
-		return false;
-	for (const char *c = name + len; *c != '\0'; c++) {
-		if (!is_plain(*c) && *c != '/')
-			return false;
-	}
-	return strlen(name) < KILL_SWITCH_TABLE_MAX;
-}
-
 void kill_switch_read_tables(const char *json, void (*found)(const char *table, void *data),
 			     void *data)
 {
@@ -220,14 +227,19 @@ void kill_switch_read_tables(const char *json, void (*found)(const char *table, 
 		const json_t *table = json_object_get(object, "table");
 		const char *family = json_string_value(json_object_get(table, "family"));
 		const char *name = json_string_value(json_object_get(table, "name"));
+		char adapter[IFNAMSIZ];
 
-		if (family && name && strcmp(family, "inet") == 0 && is_table(name))
+		/* Others may give their tables any name. */
+		if (family && name && strcmp(family, "inet") == 0 &&
+		    kill_switch_adapter(name, adapter))
 			found(name, data);
 	}
 	json_decref(root);
 }
 
 /* --- nft(8) ------------------------------------------------------------------------------------ */
+
+static const char *const list_tables[] = { "nft", "-j", "list", "tables", NULL };
 
 /* What went wrong and what to do about it. */
 static void explain(const struct child_run *run, int r, char *complaint)
@@ -283,13 +295,34 @@ static char *list_table(const char *adapter, int timeout_ms)
 	return NULL;
 }
 
-bool kill_switch_stands(const char *adapter, int timeout_ms)
-{
-	char *json = list_table(adapter, timeout_ms);
-	bool stands = json != NULL;
+/* What is looked for among the tables. */
+struct look {
+	const char *adapter;
+	struct kill_switch_standing found;
+};
 
-	free(json);
-	return stands;
+static void take_standing(const char *table, void *data)
+{
+	struct look *look = data;
+	char adapter[IFNAMSIZ];
+
+	if (!kill_switch_adapter(table, adapter))
+		return;
+	if (strcmp(adapter, look->adapter) == 0)
+		look->found.own = true;
+	else
+		memcpy(look->found.other, adapter, sizeof(adapter));
+}
+
+struct kill_switch_standing kill_switch_look(const char *adapter, int timeout_ms)
+{
+	struct child_run run = { .argv = list_tables, .timeout_ms = timeout_ms };
+	struct look look = { .adapter = adapter };
+
+	if (child_run(&run) == 0 && run.output)
+		kill_switch_read_tables(run.output, take_standing, &look);
+	free(run.output);
+	return look.found;
 }
 
 size_t kill_switch_endpoints(const char *adapter, int timeout_ms, struct endpoint *ret, size_t n)
@@ -334,9 +367,8 @@ static int delete_tables(struct deletion *deletion, int timeout_ms, char *compla
 
 int kill_switch_lift(const char *adapter, int timeout_ms, unsigned int *ret_lifted, char *complaint)
 {
-	static const char *const argv[] = { "nft", "-j", "list", "tables", NULL };
 	char table[KILL_SWITCH_TABLE_MAX];
-	struct child_run run = { .argv = argv, .timeout_ms = timeout_ms };
+	struct child_run run = { .argv = list_tables, .timeout_ms = timeout_ms };
 	struct deletion deletion = { .text.bytes = malloc(TEXT_MAX),
 				     .only = adapter ? kill_switch_table(adapter, table) : NULL };
 	int r = deletion.text.bytes ? child_run(&run) : -ENOMEM;

@@ -44,6 +44,9 @@ bool kill_switch_adapter_valid(const char *adapter);
 #define KILL_SWITCH_TABLE_MAX (8 + 3 * IFNAMSIZ)
 const char *kill_switch_table(const char *adapter, char out[static KILL_SWITCH_TABLE_MAX]);
 
+/** kill_switch_adapter() - the way back.  Return: false if @table isn't such a name. */
+bool kill_switch_adapter(const char *table, char ret[static IFNAMSIZ]);
+
 /** kill_switch_text() - the ruleset, for nft -f.  Return: malloc'd, NULL without memory. */
 char *kill_switch_text(const struct kill_switch *k);
 
@@ -61,8 +64,14 @@ void kill_switch_read_tables(const char *json, void (*found)(const char *table, 
  */
 int kill_switch_set(const struct kill_switch *k, int timeout_ms, char *complaint);
 
-/** kill_switch_stands() - whether @adapter has one; false where nft(8) is missing */
-bool kill_switch_stands(const char *adapter, int timeout_ms);
+/* Those that stand on this host. */
+struct kill_switch_standing {
+	bool own;
+	char other[IFNAMSIZ]; /* another adapter's, which blocks this one's tunnel; "" */
+};
+
+/** kill_switch_look() - as seen from @adapter; none where nft(8) is missing or fails */
+struct kill_switch_standing kill_switch_look(const char *adapter, int timeout_ms);
 
 /** kill_switch_endpoints() - of the one that stands.  Return: how many, at most @n. */
 size_t kill_switch_endpoints(const char *adapter, int timeout_ms, struct endpoint *ret, size_t n);

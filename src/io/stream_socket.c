@@ -91,7 +91,7 @@ static bool has_congestion_control(const char *name)
 /*
  * Each of them makes a stream better, and none is needed.  BBR, because each loss on the way is one that the
  * inner sender has not caused and sees twice, as loss and as a stall: with 1 % of loss and 100 ms
- * four streams carried 47 Mbit/s by BBR and 5 by CUBIC.
+ * four streams carried 47 Mbit/s by BBR and 5 by CUBIC, eight connections inside, one run each.
  */
 static void set_options(int fd)
 {

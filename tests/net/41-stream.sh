@@ -2,20 +2,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Where UDP is blocked the tunnel goes by TCP: a stock client behind a helper that frames its datagrams
-# (udp2tcp.py), first by plain TCP, then by TLS.  In the end UDP is open again, and the client is back there.
+# (udp2tcp.py), first by one plain TCP connection, then by four with TLS.  In the end UDP is open again, and the client is back there.
 #
 #   alice wireguard-go - udp2tcp.py ==== TCP 443 ==== gateway ---- internet
 #                         UDP blocked: ==X
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 
-# relay [tls] - alice's helper; her client's endpoint is its port
+# relay LANES [tls] - alice's helper; her client's endpoint is its port
 relay() {
 	spawn relay alice /usr/bin/python3 "$TOOLS/udp2tcp.py" 4000 203.0.113.1 443 "$@"
 }
 
 transport_is() {
 	[ "$(status peers.alice.transport)" = "$1" ]
+}
+
+connections_are() {
+	[ "$(status stream.connections)" = "$1" ]
 }
 
 alice_reaches() {
@@ -44,7 +48,7 @@ END
 on alice ip rule add to 203.0.113.1 lookup main
 sed -i 's/^Endpoint.*/Endpoint = 127.0.0.1:4000/' "$T/alice.conf"
 
-relay
+relay 1
 client_up alice || { failed "wg-quick takes the client's file" && finish; }
 check "by TCP the client reaches the gateway" wait_for 10 alice_reaches 10.66.77.1
 check "and the internet" wait_for 3 alice_reaches 198.51.100.2
@@ -80,18 +84,26 @@ despawn relay 2>/dev/null
 gateway_stop
 config_set Stream Tls yes
 gateway_start
-relay tls
+relay 4 tls
 client_up alice
 check "by TLS it is the same" wait_for 10 alice_reaches 198.51.100.2
 check "the key is the one that the client's file expects" grep -q "connected $pin\$" "$T/relay.log"
 check "a download by TLS is whole" same "$(download alice 30000000)" "$want"
 check "status says stream" transport_is stream
+check "and counts four connections" wait_for 2 connections_are 4
+
+on alice curl -sS --max-time 30 http://198.51.100.2/slow/30000000 | sha256sum |
+	cut -d ' ' -f 1 >"$T/got" &
+download=$!
+sleep 0.7
+kill -USR1 "$(cat "$T/relay.spawned")"
+wait $download
+check "a download is whole although one of them ends meanwhile" same "$(cat "$T/got")" "$want"
+check "the helper had to connect again" \
+	compare "$(grep -c '^connected' "$T/relay.log")" '>' 4
 
 despawn relay 2>/dev/null
-no_connection() {
-	[ "$(status stream.connections)" = 0 ]
-}
-check "an ended connection is closed at once" wait_for 2 no_connection
+check "an ended connection is closed at once" wait_for 2 connections_are 0
 on alice nft delete table inet blocked
 on alice wg set wg0 peer "$(status public_key)" endpoint 203.0.113.1:51820
 check "with UDP open again the client is back there" wait_for 5 alice_reaches 198.51.100.2

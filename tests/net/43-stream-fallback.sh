@@ -41,7 +41,7 @@ began=$(now_ms)
 connect alice
 check "with UDP blocked, 10.66.77.1 answers within ten seconds" wait_for 10 pong
 echo "# after $(($(now_ms) - began)) ms"
-check "the client says that it is by TCP" same "$(transport alice)" TCP
+check "the client says that it is by TCP" same "$(transport alice)" stream
 on alice ip route add 198.51.100.0/24 dev wg0
 check "a download by TCP is whole" same "$(download alice 50000000 20)" "$(sum_of 50000000)"
 check "the gateway has it as the peer that it knows" \
@@ -56,7 +56,7 @@ download=$!
 allow_udp
 began=$(now_ms)
 check "UDP passes again: the client is back there within twenty seconds" \
-	wait_for 20 by_transport alice UDP
+	wait_for 20 by_transport alice udp
 echo "# after $(($(now_ms) - began)) ms"
 check "its streams are closed" wait_for 5 eval '[ "$(client_status alice peers.0.streams)" = 0 ]'
 wait $download
@@ -77,7 +77,7 @@ capture tls alice eth0 'tcp port 443'
 connect alice
 check "with UDP blocked, TLS gets through within ten seconds" wait_for 10 pong
 capture_end tls
-check "the client says that it is by TCP" same "$(transport alice)" TCP
+check "the client says that it is by TCP" same "$(transport alice)" stream
 check "what passes is TLS" compare "$(captured tls 'tcp[((tcp[12] & 0xf0) >> 2):2] == 0x1603')" '>' 1
 despawn connect-alice
 

@@ -18,6 +18,7 @@ gateway_init || { failed "culvert init makes a configuration" && finish; }
 gateway_peer alice
 gateway_start
 connect alice || { failed "the client connects" && finish; }
+on alice ip route add 198.51.100.0/24 dev wg0
 for each in "delay 100" "rate 100" "queue 100" "loss 0.1"; do
 	impair alice-gateway "both $each"
 done

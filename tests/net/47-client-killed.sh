@@ -11,7 +11,7 @@ three_hosts
 gateway_init || { failed "culvert init makes a configuration" && finish; }
 gateway_peer alice
 gateway_start
-echo "nameserver 192.0.2.53" >"$T/alice/resolv.conf"
+own_etc alice
 
 whole_state() {
 	host_state alice

@@ -63,7 +63,7 @@ check "strict reverse path checks let the tunnel's packets in" endpoint_answers
 check "names are asked for in the tunnel" on alice grep -qx 'nameserver 10.66.77.1' /etc/resolv.conf
 check "a second one is refused, and the sentence names the first" \
 	complains 'already goes through home: end that first (culvert disconnect home)' \
-	other $PLAN new adapter apply
+	other $PLAN address 10.66.78.2/24 new adapter apply
 check "its death has touched nothing" goes_by home 198.51.100.2
 
 # A host that has lost its own routes must not send the tunnel into the tunnel.
@@ -90,6 +90,11 @@ check "signals don't end the guardian" sh -c "sleep 0.1; kill -0 $(guardian)"
 client_dies
 check "kill -9 of the client: the host is as before" wait_for 3 as_before
 
+check "once more" client_starts new adapter apply
+guardian_dies
+despawn client
+check "a client whose guardian was killed says what undoes the rest" \
+	grep -q 'was killed: run culvert disconnect' "$T/client.log"
 check "once more" client_starts new adapter apply
 guardian_dies
 client_dies

@@ -113,6 +113,8 @@ check "a client whose start fails leaves it as it stood" complains 'Read-only fi
 on alice mount -o remount,bind,rw /etc
 phase "after a start that failed"
 check "so it still stands" stands
+check "another tunnel is refused, and the sentence names the first" \
+	complains 'the kill switch of home stands and blocks every other tunnel' other route-all new apply
 check "culvert disconnect lifts it" same "$(on alice "$DRIVER" x disconnect home)" 1
 check "and the host speaks again" received "$NOISE" everybody_talks
 host_state alice >"$T/after"

@@ -16,12 +16,15 @@ address gateway access2 192.0.2.1/24
 on alice ip route replace default via 203.0.113.1 metric 100
 on alice ip route del default via 203.0.113.1 metric 0 2>/dev/null
 on alice ip route add default via 192.0.2.1 metric 600
-on alice ip link add vpn9 type dummy
+on alice ip link add vpn9 type veth peer name far9
 address alice vpn9 10.9.9.1/16
 on alice ip link set vpn9 up
+on alice ip link set far9 up
 on alice ip route add default dev vpn9 metric 700
 gateway_init || { failed "culvert init makes a configuration" && finish; }
 gateway_peer alice
+# An address of it that is on neither link, so that the way there is the host's choice.
+sed -i 's/^Endpoint = .*/Endpoint = 198.51.100.1:51820/' "$T/alice.conf"
 gateway_start
 serve internet
 

@@ -129,7 +129,7 @@ command=$(head -n 1 "$T/killed.log")
 kill -9 "$spawned"
 wait "$spawned" 2>/dev/null
 check "killed, the tunnel leaves the command without a network" \
-	wait_for 5 grep -q -i unreachable "$T/killed.log"
+	wait_for 5 grep -q -i -e unreachable -e 'no route' "$T/killed.log"
 check "which lives on" kill "$command"
 check "and nothing of the tunnel's" wait_for 5 not pgrep -f "$CULVERT exec"
 rm -f "$home"/.alice.*

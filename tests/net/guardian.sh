@@ -3,15 +3,6 @@
 #
 # guardian.sh - what the tests of the guardian have in common; sourced after lib.sh
 
-# own_etc HOST - an /etc of its own, in which files can be renamed
-own_etc() {
-	mkdir -p "$T/$1/etc"
-	cp -a /etc/. "$T/$1/etc" 2>/dev/null
-	rm -f "$T/$1/etc/resolv.conf"*
-	echo 'nameserver 198.51.100.53' >"$T/$1/etc/resolv.conf"
-	on "$1" mount --bind "$T/$1/etc" /etc
-}
-
 # etc_state HOST - what of /etc and /run a client could have changed
 etc_state() {
 	on "$1" sh -c 'ls -l /etc/resolv.conf* /etc/.resolv* 2>/dev/null; cat /etc/resolv.conf; ls /run/culvert'

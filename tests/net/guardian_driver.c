@@ -5,7 +5,8 @@
  * usage: guardian_driver ADAPTER WORD...
  *
  * The words are obeyed in order; the first that fails prints its complaint, and ends it with status 1.
- *   adapter                an adapter of that name with 10.66.77.2/24, as tun.h makes it
+ *   adapter                an adapter of that name, as tun.h makes it
+ *   address CIDR           the adapter's; without it 10.66.77.2/24
  *   endpoint udp|tcp ADDRESS PORT, no-endpoints
  *   exclude CIDR, dns ADDRESS, search TEXT, route-all, kill-switch
  *                          into the plan
@@ -27,6 +28,7 @@
 static struct guardian_plan plan;
 static struct guardian *guardian;
 static struct tun *adapter;
+static const char *address_text = "10.66.77.2/24";
 static char complaint[512];
 
 static int make_adapter(void)
@@ -40,7 +42,7 @@ static int make_adapter(void)
 				     .up = true };
 	int r;
 
-	prefix_parse("10.66.77.2/24", &address);
+	prefix_parse(address_text, &address);
 	r = tun_open(&params, &adapter);
 	if (r < 0)
 		snprintf(complaint, sizeof(complaint), "adapter: %s", strerror(-r));
@@ -106,6 +108,10 @@ static int plan_word(char **words)
 		return addr_parse(words[1], &plan.dns[plan.n_dns++]) ? 2 : 0;
 	if (strcmp(words[0], "search") == 0) {
 		snprintf(plan.search, sizeof(plan.search), "%s", words[1]);
+		return 2;
+	}
+	if (strcmp(words[0], "address") == 0) {
+		address_text = words[1];
 		return 2;
 	}
 	if (strcmp(words[0], "no-endpoints") == 0)

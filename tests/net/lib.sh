@@ -438,6 +438,15 @@ client_down() {
 	on "$1" env PATH="$T/bin:$PATH" wg-quick down "$T/$1/wg0.conf" >"$T/$1/wg-quick.log" 2>&1
 }
 
+# own_etc HOST - an /etc of its own, in which files can be renamed
+own_etc() {
+	mkdir -p "$T/$1/etc"
+	cp -a /etc/. "$T/$1/etc" 2>/dev/null
+	rm -f "$T/$1/etc/resolv.conf"*
+	echo 'nameserver 198.51.100.53' >"$T/$1/etc/resolv.conf"
+	on "$1" mount --bind "$T/$1/etc" /etc
+}
+
 # connect HOST [OPTION...] - our own client with the file $T/HOST.conf and the adapter wg0, and waits
 # until it can be asked; what it says is in $T/connect-HOST.log.  A test that wants it
 # under another program (setpriv, faketime) names that in $CONNECT_UNDER.
@@ -446,6 +455,8 @@ connect() {
 	shift
 	cp "$T/$connect_host.conf" "$T/$connect_host/wg0.conf"
 	chmod 600 "$T/$connect_host/wg0.conf"
+	# With --route-all it replaces files in /etc.
+	[ $# = 0 ] || [ -e "$T/$connect_host/etc" ] || own_etc "$connect_host"
 	# shellcheck disable=SC2086 # a program and its arguments
 	spawn "connect-$connect_host" "$connect_host" ${CONNECT_UNDER-} \
 		"$CULVERT" connect "$@" "$T/$connect_host/wg0.conf"
@@ -480,12 +491,12 @@ client_status() {
 	client_status_json "$1" | /usr/bin/python3 "$TOOLS/status.py" "$2"
 }
 
-# transport HOST - UDP or TCP
+# transport HOST - udp or stream
 transport() {
 	client_status "$1" peers.0.transport
 }
 
-# by_transport HOST UDP|TCP - for wait_for
+# by_transport HOST udp|stream - for wait_for
 by_transport() {
 	[ "$(transport "$1")" = "$2" ]
 }

@@ -110,6 +110,25 @@ static void tables_of_different_adapters_have_different_names(void **state)
 			    "culvert_/3d/3d/3d/3d/3d/3d/3d/3d/3d/3d/3d/3d/3d/3d/3d");
 }
 
+static void a_table_tells_its_adapter(void **state)
+{
+	static const char *const bad[] = { "culvert_",       "culvert_/3",
+					   "culvert_/zz",    "culvert_/61",
+					   "culvert_a b",    "filter",
+					   "culvert_/22/3b", "culvert_sixteen-letters." };
+	static const char *const good[] = { "home", "a=b+c.d@e-f_g", "===============" };
+	char table[KILL_SWITCH_TABLE_MAX];
+	char adapter[IFNAMSIZ];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(kill_switch_adapter(bad[i], adapter));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(kill_switch_adapter(kill_switch_table(good[i], table), adapter));
+		assert_string_equal(adapter, good[i]);
+	}
+}
+
 static void endpoints_are_read_back_and_strange_ones_passed_over(void **state)
 {
 	const char *json =
@@ -184,9 +203,9 @@ static void nft_takes_the_largest_ruleset_and_gives_it_back(void **state)
 		excludes[i] = prefix("2001:db8:1111:2222:3333:4444:5555:6666/128");
 		excludes[i].len = (uint8_t)(64 + i); /* each inside the one before */
 	}
-	assert_false(kill_switch_stands(k.adapter, MS));
+	assert_false(kill_switch_look(k.adapter, MS).own);
 	assert_int_equal(kill_switch_set(&k, MS, complaint), 0);
-	assert_true(kill_switch_stands(k.adapter, MS));
+	assert_true(kill_switch_look(k.adapter, MS).own);
 	assert_int_equal(kill_switch_endpoints(k.adapter, MS, found, 16), 15);
 	k.n_endpoints = 0;
 	k.n_excludes = 0;
@@ -195,9 +214,13 @@ static void nft_takes_the_largest_ruleset_and_gives_it_back(void **state)
 	netns_run("nft add table inet filter");
 	k.adapter = "home";
 	assert_int_equal(kill_switch_set(&k, MS, complaint), 0);
+	assert_true(kill_switch_look("home", MS).own);
+	assert_string_equal(kill_switch_look("home", MS).other, "a=b+c.d@e-f_g");
+	assert_false(kill_switch_look("work", MS).own);
 	assert_int_equal(kill_switch_lift("a=b+c.d@e-f_g", MS, &lifted, complaint), 0);
 	assert_int_equal(lifted, 1);
-	assert_true(kill_switch_stands("home", MS));
+	assert_true(kill_switch_look("home", MS).own);
+	assert_string_equal(kill_switch_look("home", MS).other, "");
 	assert_int_equal(kill_switch_lift(NULL, MS, &lifted, complaint), 0);
 	assert_int_equal(lifted, 1);
 	assert_int_equal(kill_switch_lift(NULL, MS, &lifted, complaint), 0);
@@ -248,7 +271,7 @@ static void a_failing_nft_is_explained(void **state)
 	with_nft("exit 127");
 	assert_int_equal(kill_switch_set(&k, MS, complaint), -ENOENT);
 	assert_non_null(strstr(complaint, "install nftables"));
-	assert_false(kill_switch_stands("home", MS));
+	assert_false(kill_switch_look("home", MS).own);
 	assert_int_equal(kill_switch_lift(NULL, MS, &lifted, complaint), 0);
 	assert_int_equal(lifted, 0);
 	snprintf(command, sizeof(command), "/bin/rm -r %s", getenv("PATH"));
@@ -263,6 +286,7 @@ int main(void)
 		cmocka_unit_test(the_ruleset_is_one_transaction_that_replaces_a_standing_one),
 		cmocka_unit_test(names_that_would_be_syntax_are_refused),
 		cmocka_unit_test(tables_of_different_adapters_have_different_names),
+		cmocka_unit_test(a_table_tells_its_adapter),
 		cmocka_unit_test(endpoints_are_read_back_and_strange_ones_passed_over),
 		cmocka_unit_test(only_our_tables_are_ours),
 		cmocka_unit_test(nft_takes_the_largest_ruleset_and_gives_it_back),

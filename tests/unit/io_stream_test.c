@@ -358,6 +358,39 @@ static void with_tls_what_is_left_in_the_buffer_is_told(void **state)
 	pair_free(&pair);
 }
 
+static void either_the_descriptor_or_the_stream_tells_of_what_is_left(void **state)
+{
+	static uint8_t message[STREAM_MESSAGE_MAX];
+	struct pollfd p = { .events = POLLIN };
+	struct rng rng = rng_seeded(5);
+	struct stream_rx rx[1];
+	int room = 1 << 20;
+	struct pair pair;
+
+	(void)state;
+	open_pair(&pair, true);
+	p.fd = stream_fd(pair.far);
+	assert_int_equal(setsockopt(p.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	for (int round = 0; round < 400; round++) {
+		uint32_t sent = 2 + rng_below(&rng, 7);
+		uint32_t came = 0;
+
+		for (uint32_t i = 0; i < sent; i++) {
+			uint32_t len = 50000 + rng_below(&rng, 15536);
+
+			while (stream_send(pair.near, message, len, len, 0) == -EAGAIN)
+				stream_run(pair.near, 0);
+		}
+		while (came < sent) {
+			stream_run(pair.near, 0);
+			assert_true(stream_unread(pair.far) || poll(&p, 1, 1000) == 1);
+			came += (uint32_t)stream_recv(pair.far, rx, 1);
+			assert_int_equal(stream_state(pair.far), STREAM_OPEN);
+		}
+	}
+	pair_free(&pair);
+}
+
 static void nothing_is_sent_before_the_stream_is_open(void **state)
 {
 	struct pair pair;
@@ -506,6 +539,7 @@ int main(void)
 		cmocka_unit_test(the_end_is_told_with_tls_too),
 		cmocka_unit_test(garbage_is_messages_of_no_use_and_takes_no_memory),
 		cmocka_unit_test(with_tls_what_is_left_in_the_buffer_is_told),
+		cmocka_unit_test(either_the_descriptor_or_the_stream_tells_of_what_is_left),
 		cmocka_unit_test(nothing_is_sent_before_the_stream_is_open),
 		cmocka_unit_test(a_refused_connection_says_so),
 		cmocka_unit_test(where_no_way_leads_is_told_by_the_stream),
