@@ -29,6 +29,7 @@ check "a day behind, and the gateway has never seen it: it connects" wait_for 5 
 despawn connect-alice
 connect_at +0d
 check "with the right time it connects" wait_for 5 pong
+check "and remembers it" wait_for 2 test -s "$T/alice/.wg0.clock"
 despawn connect-alice
 connect_at -1d
 check "a day behind what the gateway has seen: it knows better, and connects" wait_for 6 pong
