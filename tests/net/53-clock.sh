@@ -27,6 +27,7 @@ pong() {
 connect_at -1d
 check "a day behind, and the gateway has never seen it: it connects" wait_for 5 pong
 despawn connect-alice
+rm -f "$T/alice/.wg0.clock"
 connect_at +0d
 check "with the right time it connects" wait_for 5 pong
 check "and remembers it" wait_for 2 test -s "$T/alice/.wg0.clock"
