@@ -268,6 +268,19 @@ static void adapter_gone(struct client *c)
 	leave(c, c->params->config ? 1 : 0);
 }
 
+/* Only an adapter that is ready and has nothing to read may be gone: to ask costs a system call. */
+static unsigned int poll_device(struct client *c, unsigned int ready, uint64_t now)
+{
+	const struct counter *read = &device_counters(c->device)->in_host;
+	uint64_t before = counter_get(read);
+	unsigned int more = device_poll(c->device, ready, now, client_wall(c, now));
+
+	if (ready & DEVICE_TUN && counter_get(read) == before && device_gone(c->device) &&
+	    !c->leaving)
+		adapter_gone(c);
+	return more;
+}
+
 static void main_loop(struct client *c)
 {
 	struct loop_event events[EVENTS];
@@ -281,12 +294,10 @@ static void main_loop(struct client *c)
 
 		if (ready | more)
 			client_touched(c);
-		more = device_poll(c->device, ready | more, now, client_wall(c, now));
+		more = poll_device(c, ready | more, now);
 		due(c, now);
 		if (c->enclosure)
 			attend_command(c, ended, now);
-		if (device_gone(c->device) && !c->leaving)
-			adapter_gone(c);
 	}
 }
 

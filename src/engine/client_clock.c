@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #define FORMAT          "newest handshake at %" PRIu64 " ns\n"
 #define SLACK           (60 * NS_PER_S) /* file systems of other hosts have clocks of their own */
 
-/* The same places as a gateway's state file has. */
+/* Never beside the client's own file: a user's directories are not ours to write in. */
 static void choose_path(struct client_clock *c)
 {
 	const char *slash = strrchr(c->config, '/');
@@ -26,15 +27,12 @@ static void choose_path(struct client_clock *c)
 
 	if (n > 5 && strcmp(base + n - 5, ".conf") == 0)
 		n -= 5;
-	if (!directory && access(STATE_DIRECTORY, W_OK) == 0)
+	if (!directory) {
 		directory = STATE_DIRECTORY;
-	if (directory)
-		r = snprintf(c->path, sizeof(c->path), "%s/%.*s.clock", directory, (int)n, base);
-	else
-		r = snprintf(c->path, sizeof(c->path), "%.*s/.%.*s.clock",
-			     slash ? (int)(slash - c->config) : 1, slash ? c->config : ".", (int)n,
-			     base);
-	if (r < 0 || r >= (int)sizeof(c->path))
+		(void)mkdir(directory, 0700); /* whether it may be used shows below */
+	}
+	r = snprintf(c->path, sizeof(c->path), "%s/%.*s.clock", directory, (int)n, base);
+	if (r < 0 || r >= (int)sizeof(c->path) || access(directory, W_OK) < 0)
 		c->path[0] = '\0';
 }
 

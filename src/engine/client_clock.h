@@ -4,9 +4,9 @@
  *
  * A gateway refuses an initiation that isn't newer than the last one: that stops replays, and
  * locks out a client whose clock has gone back.  While it runs the handshaker sees to it
- * (wireguard/stamp.h); over a restart the newest time is kept in a small file: in STATE_DIRECTORY, in
- * /var/lib/culvert, or beside the client's own file.  Where none can be written a clock that can't
- * be right is told instead.
+ * (wireguard/stamp.h); over a restart the newest time is kept in a small file, in $STATE_DIRECTORY or
+ * /var/lib/culvert.  Where none can be written, for ordinary users that is, a clock that can't be
+ * right is told instead.
  */
 #ifndef CULVERT_ENGINE_CLIENT_CLOCK_H
 #define CULVERT_ENGINE_CLIENT_CLOCK_H

@@ -8,6 +8,7 @@
 
 #define EVENTS_MAX 8 /* that wait to be told; what finds no room is seen by the next look */
 #define SAMPLE     NS_PER_S
+#define BUSY       125 /* bytes per second: what is less would show as 0 kb/s */
 
 struct view_peer {
 	uint8_t public_key[32];
@@ -381,7 +382,7 @@ static void line_of_one(const struct view *v, const struct view_peer *p, uint64_
 bool view_line(const struct view *v, uint64_t now, char out[static VIEW_LINE_MAX])
 {
 	struct view_rate rate = total_rate(v);
-	bool busy = rate.rx || rate.tx;
+	bool busy = rate.rx >= BUSY || rate.tx >= BUSY;
 	char down[RATE_TEXT_MAX], up[RATE_TEXT_MAX];
 	size_t len;
 

@@ -269,8 +269,10 @@ void device_tunnel_events(struct device *d)
 			endpoint_changed(d, event.peer);
 		if (event.kinds & WG_EVENT_HANDSHAKE)
 			handshake_wanted(d, event.peer);
-		if (event.kinds & WG_EVENT_READY)
+		if (event.kinds & WG_EVENT_READY) {
+			d->peers[event.peer].unanswered_since = 0;
 			outbox_staged(d->outbox, event.peer);
+		}
 		if (event.kinds & WG_EVENT_KEEPALIVE)
 			send_keepalive(d, event.peer);
 	}
@@ -296,7 +298,11 @@ static void run_fallback(struct device *d, uint32_t peer)
 {
 	struct device_peer *p = &d->peers[peer];
 	enum fallback_action action;
+	bool session = session_age(d, peer) < REJECT_AFTER_TIME;
 
+	if (session)
+		fallback_heard(&p->fallback,
+			       counter_get(&wg_tunnel_stats(d->tunnel, peer)->last_received));
 	do {
 		action = fallback_run(&p->fallback, d->now);
 		switch (action) {
@@ -306,7 +312,8 @@ static void run_fallback(struct device *d, uint32_t peer)
 			initiate_now(d, peer);
 			break;
 		case FALLBACK_KEEPALIVE:
-			send_keepalive(d, peer);
+			if (session)
+				send_keepalive(d, peer);
 			break;
 		case FALLBACK_CANCEL:
 			if (d->handshaker)

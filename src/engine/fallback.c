@@ -71,7 +71,7 @@ void fallback_stuck(struct fallback *f, uint64_t now)
 
 enum fallback_way fallback_next(const struct fallback *f)
 {
-	if (!f->has_udp)
+	if (!f->has_udp && f->has_stream)
 		return FALLBACK_STREAM;
 	if (!f->open)
 		return FALLBACK_UDP;
@@ -114,6 +114,11 @@ void fallback_answered(struct fallback *f, enum fallback_way way, uint64_t now)
 	f->call_at = NEVER;
 	if (f->has_stream)
 		enter(f, FALLBACK_SETTLED, now);
+}
+
+void fallback_heard(struct fallback *f, uint64_t when)
+{
+	f->heard = when;
 }
 
 void fallback_failed(struct fallback *f)
@@ -182,6 +187,10 @@ static enum fallback_action on_deadline(struct fallback *f, uint64_t now)
 		enter(f, FALLBACK_PROBING, f->call_at);
 		break;
 	case FALLBACK_CALLED:
+		if (f->heard != 0 && now - f->heard < FALLBACK_AFTER) {
+			enter(f, FALLBACK_CALLED, now);
+			break;
+		}
 		enter(f, FALLBACK_TRYING, now);
 		if (f->open && f->called_last == FALLBACK_UDP)
 			schedule_call(f, FALLBACK_STREAM, now);

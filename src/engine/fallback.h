@@ -64,6 +64,7 @@ struct fallback {
 	uint64_t probe_interval;            /* ns */
 	bool returned;                      /* PROBING: the keepalive has been sent */
 	uint64_t settled;                   /* ns: on the way in use since */
+	uint64_t heard;                     /* ns: something genuine, the last time */
 };
 
 void fallback_init(struct fallback *f);
@@ -81,6 +82,10 @@ void fallback_initiation_sent(struct fallback *f, enum fallback_way way, uint64_
 
 /** fallback_answered() - a handshake of ours has been completed by @way, which is in use now */
 void fallback_answered(struct fallback *f, enum fallback_way way, uint64_t now);
+
+/** fallback_heard() - something genuine came at @when, in a session that goes on: an initiation may
+ *  get lost where all is well */
+void fallback_heard(struct fallback *f, uint64_t when);
 
 /** fallback_failed() - the handshake was given up after REKEY_ATTEMPT_TIME */
 void fallback_failed(struct fallback *f);

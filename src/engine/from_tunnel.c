@@ -4,14 +4,9 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "engine/ecn.h"
 #include "packet/fragment.h"
 #include "packet/icmp.h"
-
-#define ECN_MASK 3
-#define ECN_CE   3
-#define ECN_ECT1 1
-#define ECN_ECT0 2
-#define ECN_NOT  0
 
 /* IPv4 header, then TCP: what an MSS leaves out. */
 #define TCP_IP_HEADERS 40
@@ -203,24 +198,6 @@ void path_from_peer(struct worker *w, struct train *t, uint32_t peer)
 		to_internet(w, t, peer);
 		break;
 	}
-}
-
-/*
- * RFC 6040 section 4.2: congestion that the outer path marked is told to the inner
- * transport, or the packet is dropped when that would not understand it.
- */
-static bool ecn_decapsulate(struct train *t, uint8_t outer_tos)
-{
-	uint8_t outer = outer_tos & ECN_MASK;
-	uint8_t inner = t->tos & ECN_MASK;
-
-	if (inner == ECN_NOT)
-		return outer != ECN_CE;
-	if (outer == ECN_CE)
-		train_set_tos(t, t->tos | ECN_CE);
-	else if (outer == ECN_ECT1 && inner == ECN_ECT0)
-		train_set_tos(t, (uint8_t)((t->tos & ~ECN_MASK) | ECN_ECT1));
-	return true;
 }
 
 static void refuse_ip6(struct worker *w, const struct wg_rx *rx)

@@ -7,14 +7,9 @@
 
 #include <sodium.h>
 
+#include "engine/limits.h"
 #include "io/loop.h"
 #include "wireguard/wireguard.h"
-
-/*
- * Under load (the paper, 5.3) cookies are asked for: when more initiations than this came
- * within a second, and for a second after.  At 100-200 us each it is a tenth of a core.
- */
-#define LOAD_PER_SECOND 500u
 
 #define POST_BUDGET       256u
 #define ACKNOWLEDGE_AGAIN (10 * NS_PER_MS)
@@ -29,28 +24,13 @@ struct handshake {
 	uint64_t now;
 	uint64_t wall;
 	bool stopped;
-	uint64_t second;       /* the one that is being counted, from now */
-	uint32_t in_second;    /* handshake messages in it */
-	uint64_t loaded_until; /* ns */
+	struct handshake_load load;
 	struct path_counters counters;
 };
 
 static unsigned int self(const struct handshake *h)
 {
 	return post_handshake(h->workers);
-}
-
-static bool under_load(struct handshake *h)
-{
-	uint64_t second = h->now / NS_PER_S;
-
-	if (second != h->second) {
-		h->second = second;
-		h->in_second = 0;
-	}
-	if (++h->in_second > LOAD_PER_SECOND)
-		h->loaded_until = h->now + NS_PER_S;
-	return h->now < h->loaded_until;
 }
 
 static void send_message(struct handshake *h, const struct wg_output *out)
@@ -140,7 +120,8 @@ static void one_datagram(struct handshake *h, const struct endpoint *from, const
 			counter_add(&h->counters.drops[DROP_NO_MEMORY], 1);
 		return;
 	}
-	v = wg_handshaker_receive(h->handshaker, bytes, len, from, to, under_load(h), h->now, &out);
+	v = wg_handshaker_receive(h->handshaker, bytes, len, from, to,
+				  handshake_load_note(&h->load, h->now), h->now, &out);
 	if (v == PASS)
 		counter_add(&h->counters.consumed, 1);
 	else

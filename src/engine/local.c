@@ -7,30 +7,11 @@
 #include "packet/checksum.h"
 #include "packet/icmp.h"
 
-#define ICMP_PER_SECOND 500u
-#define ICMP_BURST      100u
-
 #define DNS_PORT    53
 #define IP4_HEADER  20
 #define UDP_HEADER  8
 #define TTL_OF_OURS 64
 #define IP_DF       0x4000
-
-static bool icmp_allowed(struct worker *w)
-{
-	struct icmp_budget *b = &w->icmp;
-	uint64_t earned = (w->now - b->refilled) / (NS_PER_S / ICMP_PER_SECOND);
-
-	if (earned > 0) {
-		b->tokens =
-			earned > ICMP_BURST - b->tokens ? ICMP_BURST : b->tokens + (uint32_t)earned;
-		b->refilled = w->now;
-	}
-	if (b->tokens == 0)
-		return false;
-	b->tokens--;
-	return true;
-}
 
 void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t peer, uint8_t type,
 		       uint8_t code, uint16_t mtu)
@@ -38,7 +19,7 @@ void path_icmp_to_peer(struct worker *w, const struct train *about, uint32_t pee
 	struct train t;
 	size_t len;
 
-	if (!icmp_allowed(w))
+	if (!icmp_limit_take(&w->icmp, w->now))
 		return;
 	len = icmp_error(about, type, code, mtu, w->table->gateway, w->answer);
 	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)
@@ -58,7 +39,7 @@ static void icmp_to_outside(struct worker *w, const struct train *about, uint32_
 	size_t len;
 	enum verdict v;
 
-	if (!icmp_allowed(w))
+	if (!icmp_limit_take(&w->icmp, w->now))
 		return;
 	len = icmp_error(about, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu, about->dst, w->answer);
 	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)
@@ -82,7 +63,7 @@ static void icmp_to_host(struct worker *w, const struct train *about, uint16_t m
 	struct train t;
 	size_t len;
 
-	if (!w->has_adapter || !icmp_allowed(w))
+	if (!w->has_adapter || !icmp_limit_take(&w->icmp, w->now))
 		return;
 	len = icmp_error(about, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, mtu, about->dst, w->answer);
 	if (len == 0 || train_parse(&t, w->answer, len, CSUM_VERIFIED) != PASS)

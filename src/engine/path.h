@@ -13,6 +13,7 @@
 #define CULVERT_ENGINE_PATH_H
 
 #include "engine/bundle.h"
+#include "engine/limits.h"
 #include "engine/loopback.h"
 #include "engine/outbox.h"
 #include "engine/peer_mtu.h"
@@ -21,12 +22,6 @@
 
 /* A sender, where a peer's number is expected: the gateway host, by the adapter or loopback.h. */
 #define FROM_HOST (WG_NO_PEER - 1)
-
-/* ICMP errors that we may still send: RFC 1812 section 4.3.2.8 wants a limit. */
-struct icmp_budget {
-	uint32_t tokens;
-	uint64_t refilled; /* ns */
-};
 
 struct worker {
 	unsigned int number;
@@ -59,7 +54,7 @@ struct worker {
 	struct staging *staging;
 	struct peer_mtu *mtu;
 	struct bundles *bundles;
-	struct icmp_budget icmp;
+	struct icmp_limit icmp;
 	struct outbox *outbox;
 	struct train trains[BATCH_MAX];
 	uint8_t scratch[TRAIN_LEN_MAX + 1]; /* one whole packet: crossings, fragments, answers */

@@ -11,9 +11,11 @@
 #include "io/loop.h"
 
 /* Room for a few 64 KiB trains; memory is touched only where traffic crosses. */
-#define RING_BYTES  (1u << 20)
-#define HEADER_LEN  16u /* the kind, padded so that bodies stay aligned */
-#define THREADS_MAX 64u
+#define RING_BYTES (1u << 20)
+/* All of a peer's traffic crosses to or from the stream thread, in bursts: as a socket's queue. */
+#define STREAM_RING_BYTES (4u << 20)
+#define HEADER_LEN        16u /* the kind, padded so that bodies stay aligned */
+#define THREADS_MAX       64u
 
 /* Packets leave this much of a ring to messages that carry state: some 500 of these. */
 #define HEADROOM (64u << 10)
@@ -48,6 +50,13 @@ unsigned int post_owner(unsigned int workers, const uint8_t *message, size_t len
 	return wg_receiver_index(message) % WG_SLOTS % workers;
 }
 
+static size_t ring_bytes(unsigned int workers, unsigned int from, unsigned int to)
+{
+	unsigned int stream = post_stream(workers);
+
+	return from == stream || to == stream ? STREAM_RING_BYTES : RING_BYTES;
+}
+
 int post_new(unsigned int workers, struct post **ret)
 {
 	struct post *post;
@@ -66,7 +75,8 @@ int post_new(unsigned int workers, struct post **ret)
 		post->inbox[i].fd = r;
 	}
 	for (unsigned int i = 0; i < post->n_threads * post->n_threads && r >= 0; i++)
-		r = ring_new(RING_BYTES, &post->rings[i]);
+		r = ring_new(ring_bytes(workers, i / post->n_threads, i % post->n_threads),
+			     &post->rings[i]);
 	if (r < 0) {
 		post_free(post);
 		return r;

@@ -6,10 +6,9 @@
 
 #include <sodium.h>
 
+#include "engine/ecn.h"
 #include "packet/flow_hash.h"
 #include "packet/fragment.h"
-
-#define ECN_MASK 3
 
 int path_send(void *worker, uint32_t peer, unsigned int lane, const struct udp_tx *tx)
 {

@@ -12,6 +12,7 @@ needs_culvert
 # relay LANES [tls] - alice's helper; her client's endpoint is its port
 relay() {
 	spawn relay alice /usr/bin/python3 "$TOOLS/udp2tcp.py" 4000 203.0.113.1 443 "$@"
+	wait_for 5 grep -q '^connected' "$T/relay.log"
 }
 
 transport_is() {
@@ -92,13 +93,19 @@ check "a download by TLS is whole" same "$(download alice 30000000)" "$want"
 check "status says stream" transport_is stream
 check "and counts four connections" wait_for 2 connections_are 4
 
-on alice curl -sS --max-time 30 http://198.51.100.2/slow/30000000 | sha256sum |
-	cut -d ' ' -f 1 >"$T/got" &
-download=$!
-sleep 0.7
+# So many that each connection has some of them.
+want=$(sum_of 4000000)
+downloads=
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	on alice curl -sS --max-time 10 http://198.51.100.2/slow/4000000 | sha256sum >"$T/got-$i" &
+	downloads="$downloads $!"
+done
+sleep 0.3
 kill -USR1 "$(cat "$T/relay.spawned")"
-wait $download
-check "a download is whole although one of them ends meanwhile" same "$(cat "$T/got")" "$want"
+# shellcheck disable=SC2086 # several
+wait $downloads
+check "twelve downloads are whole although one of them ends meanwhile" \
+	same 12 "$(cat "$T"/got-* | grep -c "^$want ")"
 check "the helper had to connect again" \
 	compare "$(grep -c '^connected' "$T/relay.log")" '>' 4
 

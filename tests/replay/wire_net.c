@@ -173,11 +173,18 @@ int udp_send(struct udp *udp, const struct udp_tx *tx)
 		if (!helper) {
 			net.sent_udp++;
 			note_initiation(0, tx->data + at, len);
+			if (net.lose_initiations > 0 &&
+			    wg_message_type(tx->data + at, len) == WG_INITIATION) {
+				net.lose_initiations--;
+				continue;
+			}
 			if (net.udp_dead || (net.dead_to != 0 && net.dead_to == to) ||
 			    rng_below(&net.chance, 100) < net.loss)
 				continue;
 		}
 		fly(&from, tx->to, tx->tos, tx->data + at, len);
+		if (helper)
+			sky[n_flying - 1].arrives += NET_DELAY; /* a detour */
 	}
 	return 0;
 }
@@ -195,6 +202,7 @@ struct stream {
 	struct endpoint helper; /* as whom the helper speaks */
 	uint64_t opens;
 	bool closed;
+	bool dead; /* and does not know it */
 	const char *error;
 	struct flying in[RX_MAX];
 	size_t n;
@@ -303,7 +311,7 @@ int stream_send(struct stream *s, const uint8_t *data, uint32_t len, uint32_t se
 
 		net.sent_stream++;
 		note_initiation(1, data + at, one);
-		if (net.tcp == NET_TCP_OPENS)
+		if (!s->dead)
 			fly(&s->helper, &to, 0, data + at, one);
 	}
 	return 0;
@@ -311,8 +319,11 @@ int stream_send(struct stream *s, const uint8_t *data, uint32_t len, uint32_t se
 
 uint32_t stream_stale(struct stream *s)
 {
+	uint32_t n = net.stale;
+
 	(void)s;
-	return 0;
+	net.stale = 0;
+	return n;
 }
 
 void net_streams_break(void)
@@ -322,6 +333,14 @@ void net_streams_break(void)
 			streams[i]->closed = true;
 			streams[i]->error = "connection reset";
 		}
+	}
+}
+
+void net_streams_kill(void)
+{
+	for (int i = 0; i < STREAMS_MAX; i++) {
+		if (streams[i])
+			streams[i]->dead = true;
 	}
 }
 
@@ -479,8 +498,8 @@ static void arrive(struct flying *f)
 	for (int i = 0; i < STREAMS_MAX; i++) {
 		struct stream *s = streams[i];
 
-		if (s && !s->closed && endpoint_equal(&s->helper, &f->to) && s->n < RX_MAX &&
-		    net.tcp == NET_TCP_OPENS) {
+		if (s && !s->closed && !s->dead && endpoint_equal(&s->helper, &f->to) &&
+		    s->n < RX_MAX) {
 			s->in[s->n++] = *f;
 			return;
 		}

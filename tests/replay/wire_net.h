@@ -27,19 +27,21 @@
 enum net_tcp {
 	NET_TCP_OPENS,
 	NET_TCP_REFUSED,
-	NET_TCP_SILENT, /* neither answer nor refusal; what is open swallows everything */
+	NET_TCP_SILENT, /* neither answer nor refusal */
 };
 
 struct net {
 	uint64_t now;
 	struct rng chance;
-	uint32_t loss;    /* per cent of all datagrams */
+	uint32_t loss;                 /* per cent of all datagrams */
+	unsigned int lose_initiations; /* by UDP: so many to come */
 	bool udp_dead;    /* every datagram between devices is lost; the helper's own are not */
 	uint32_t dead_to; /* if not 0: only those to this IPv4 address are lost */
 	enum net_tcp tcp;
 	uint16_t helped_port;
 	uint32_t host;     /* IPv4 address of the sockets that will be opened */
 	int refuse_port;   /* -errno of the next udp_open_group(); 0: none */
+	uint32_t stale;    /* messages that streams say they have dropped, next time */
 	uint32_t path_mtu; /* bytes; longer datagrams are refused with EMSGSIZE; 0: any */
 
 	/* What has been seen. */
@@ -57,7 +59,7 @@ extern struct net net;
 /** net_reset() - a whole and quiet network at 1000 s */
 void net_reset(void);
 
-/** net_run_until() - delivers what is due up to now; Return: when the next packet is */
+/** net_deliver() - what is due up to now.  Return: when the next packet is */
 uint64_t net_deliver(void);
 
 /** net_tun_new() - an adapter, freed with tun_free() */
@@ -69,7 +71,8 @@ void net_tun_put(struct tun *tun, const uint8_t *packet, size_t len);
 /** net_tun_take() - the oldest packet that came out of @tun; its length, 0 when there is none */
 size_t net_tun_take(struct tun *tun, uint8_t out[static 65536]);
 
-/** net_streams_reset() - every connection breaks */
+/** net_streams_break() - every connection breaks;  net_streams_kill() - they swallow everything */
 void net_streams_break(void);
+void net_streams_kill(void);
 
 #endif

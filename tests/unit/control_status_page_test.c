@@ -179,9 +179,61 @@ static void what_is_not_status_is_refused(void **state)
 	assert_null(status_page("{\"version\": 1}", 80));
 }
 
+static void a_client_has_a_page_of_its_own(void **state)
+{
+	struct prefix address;
+	struct status_client client = { .route_all = true,
+					.kill_switch = true,
+					.addresses = &address,
+					.n_addresses = 1,
+					.trouble = "home: no answer from 203.0.113.1 by UDP port "
+						   "51820" };
+	struct status_peer peer = { .name = "gw", .mtu = 1420, .mappings = UINT32_MAX };
+	struct status s = { .client = &client, .version = "0.1.0", .pid = 42, .adapter = "home" };
+	char adapter[IFNAMSIZ];
+	char *json;
+	char *page;
+
+	(void)state;
+	assert_true(prefix_parse("10.66.77.2/24", &address));
+	s.address = address;
+	s.peers = &peer;
+	s.n_peers = 1;
+	json = status_json(&s);
+	assert_true(status_client_adapter(json, adapter));
+	assert_string_equal(adapter, "home");
+	page = status_page(json, 0);
+	assert_has(page, "culvert 0.1.0, client, up 0 s, pid 42\n");
+	assert_has(page, "  adapter home, address 10.66.77.2/24, all traffic, kill switch\n");
+	assert_has(page, "\n  home: no answer from 203.0.113.1 by UDP port 51820\n");
+	assert_has(page, "1420\n");
+	assert_null(strstr(page, "NAT"));
+	assert_null(strstr(page, "Internet:"));
+	free(page);
+	free(json);
+}
+
+static void only_a_client_has_a_clients_adapter(void **state)
+{
+	struct status s = sample();
+	char *json = status_json(&s);
+	char adapter[IFNAMSIZ];
+
+	(void)state;
+	assert_false(status_client_adapter(json, adapter));
+	free(json);
+	assert_false(status_client_adapter("", adapter));
+	assert_false(status_client_adapter("{\"role\":\"client\"}", adapter));
+	assert_false(status_client_adapter("{\"role\":\"client\",\"adapter\":"
+					   "\"a-name-that-is-too-long\"}",
+					   adapter));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_client_has_a_page_of_its_own),
+		cmocka_unit_test(only_a_client_has_a_clients_adapter),
 		cmocka_unit_test(the_page_says_what_a_person_wants_to_know),
 		cmocka_unit_test(a_nameless_peer_goes_by_the_beginning_of_its_key),
 		cmocka_unit_test(no_line_is_wider_than_the_terminal),

@@ -286,6 +286,51 @@ static void while_udp_works_no_stream_is_opened(void **state)
 	assert_false(by_stream());
 }
 
+static void an_initiation_that_gets_lost_opens_no_stream(void **state)
+{
+	(void)state;
+	alice_may_use_tcp();
+	assert_true(reaches_bob(&pair, NS_PER_S));
+	net.lose_initiations = 2;
+	for (int s = 0; s < 200; s++) {
+		assert_true(reaches_bob(&pair, NS_PER_S / 2));
+		assert_true(reaches_alice(&pair, NS_PER_S / 2));
+	}
+	assert_int_equal(net.initiations_udp, 1 + 3);
+	assert_int_equal(net.connects, 0);
+}
+
+static void an_idle_tunnel_by_stream_is_quiet(void **state)
+{
+	unsigned int sent;
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	pair_run(&pair, 1000 * NS_PER_S);
+	sent = net.sent_stream;
+	pair_run(&pair, 3000 * NS_PER_S);
+	assert_int_equal(net.sent_stream, sent);
+	assert_true(reaches_bob(&pair, NS_PER_S));
+}
+
+static void a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go(void **state)
+{
+	struct endpoint nowhere = { .port = 0 };
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	net.tcp = NET_TCP_REFUSED;
+	assert_false(reaches_bob(&pair, 4 * NS_PER_S));
+	device_set_endpoint(pair.alice.device, pair.bob.public_key, &nowhere, net.now);
+	pair_run(&pair, 6 * NS_PER_S);
+	assert_int_equal(device_set_stream(pair.alice.device, pair.bob.public_key, &nowhere, NULL),
+			 0);
+	assert_false(reaches_bob(&pair, 200 * NS_PER_S));
+}
+
 static void where_udp_is_dead_traffic_goes_by_streams_within_seconds(void **state)
 {
 	(void)state;
@@ -300,6 +345,8 @@ static void where_udp_is_dead_traffic_goes_by_streams_within_seconds(void **stat
 	assert_int_equal(net.connects, STREAM_LANES);
 	/* Probes: after 10 s, 20, 40 ... */
 	assert_in_range(net.initiations_udp, 4, 9);
+	assert_in_range(net.initiations_stream, 5,
+			6); /* one in 120 s: probes leave nothing behind */
 	assert_true(net.least_gap[0] >= 5 * NS_PER_S);
 	assert_true(net.least_gap[1] >= 5 * NS_PER_S);
 }
@@ -378,6 +425,21 @@ static void streams_that_break_are_opened_again(void **state)
 	assert_int_equal(status_of(&pair.alice).streams, STREAM_LANES);
 }
 
+static void what_streams_have_dropped_was_not_sent(void **state)
+{
+	uint64_t sent;
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	sent = counter_get(&device_counters(pair.alice.device)->out_tunnel);
+	net.stale = 3;
+	device_poll(pair.alice.device, DEVICE_STREAM, net.now, wall_now());
+	assert_int_equal(drops_of(&pair.alice, DROP_STREAM_STALE), 3);
+	assert_int_equal(counter_get(&device_counters(pair.alice.device)->out_tunnel), sent - 3);
+}
+
 static void streams_that_die_silently_are_replaced(void **state)
 {
 	int s;
@@ -386,14 +448,50 @@ static void streams_that_die_silently_are_replaced(void **state)
 	alice_may_use_tcp();
 	net.udp_dead = true;
 	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
-	net.tcp = NET_TCP_SILENT;
-	for (s = 0; s < 10; s++)
-		assert_false(reaches_bob(&pair, NS_PER_S));
-	net_streams_break();
-	net.tcp = NET_TCP_OPENS;
+	net_streams_kill();
 	for (s = 0; s < 30 && !reaches_bob(&pair, NS_PER_S); s++)
 		;
-	assert_in_range(s, 0, 10);
+	assert_in_range(s, 14, 17); /* the protocol's own 15 s of silence, and no more */
+	assert_true(by_stream());
+}
+
+static void once_back_on_udp_nothing_goes_by_the_streams(void **state)
+{
+	unsigned int sent;
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	net.udp_dead = false;
+	/* What Bob has sent by the streams arrives after his answer by UDP. */
+	while (by_stream()) {
+		say(&pair.bob, BOB, ALICE, false, 1, 100);
+		pair_run(&pair, NS_PER_MS);
+		(void)heard(&pair.alice);
+	}
+	sent = net.sent_stream;
+	for (int i = 0; i < 100; i++) {
+		say(&pair.bob, BOB, ALICE, false, 1, 100);
+		say(&pair.alice, ALICE, BOB, false, 1, 100);
+		pair_run(&pair, NS_PER_MS);
+	}
+	assert_int_equal(net.sent_stream, sent);
+}
+
+static void a_packet_after_a_pause_does_not_wait_for_a_probe(void **state)
+{
+	unsigned int probes;
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	pair_run(&pair, 400 * NS_PER_S);
+	probes = net.initiations_udp;
+	while (net.initiations_udp == probes)
+		pair_run(&pair, NS_PER_S / 2);
+	assert_true(reaches_bob(&pair, NS_PER_S / 2));
 }
 
 static void after_a_pause_traffic_by_stream_goes_on_at_once(void **state)
@@ -462,12 +560,18 @@ int main(void)
 		TEST(an_endpoint_that_was_looked_up_again_is_used_at_once),
 		TEST(two_devices_with_one_key_do_not_storm),
 		TEST(while_udp_works_no_stream_is_opened),
+		TEST(an_initiation_that_gets_lost_opens_no_stream),
+		TEST(an_idle_tunnel_by_stream_is_quiet),
+		TEST(a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go),
 		TEST(where_udp_is_dead_traffic_goes_by_streams_within_seconds),
 		TEST(udp_that_dies_later_is_left_and_used_again_when_it_is_back),
 		TEST(udp_that_works_one_way_only_does_not_keep_answers_away),
 		TEST(where_nothing_is_answered_both_ways_are_tried_calmly),
 		TEST(streams_that_break_are_opened_again),
+		TEST(what_streams_have_dropped_was_not_sent),
 		TEST(streams_that_die_silently_are_replaced),
+		TEST(once_back_on_udp_nothing_goes_by_the_streams),
+		TEST(a_packet_after_a_pause_does_not_wait_for_a_probe),
 		TEST(after_a_pause_traffic_by_stream_goes_on_at_once),
 		TEST(a_network_change_tries_udp_first_again),
 		TEST(a_peer_without_udp_endpoint_is_reached_by_streams_alone),

@@ -3,6 +3,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -44,6 +45,8 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 		*ret = answer((struct sockaddr *)&in6, sizeof(in6), AF_INET6);
 	else if (strcmp(host, "dead") == 0)
 		nanosleep(&(struct timespec){ .tv_sec = 4 }, NULL);
+	if (strcmp(host, "mistyped.example") == 0)
+		return EAI_NONAME;
 	return strchr(host, '.') ? 0 : EAI_AGAIN;
 }
 
@@ -103,6 +106,56 @@ static void a_dead_name_server_costs_two_seconds_and_what_was_found_before_count
 	assert_int_equal(got[2].family, ADDR_NONE);
 }
 
+static bool readable_within(const struct names *names, int ms)
+{
+	struct pollfd p = { .fd = names_fd(names), .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+static void who_does_not_wait_is_told_when_all_is_found(void **state)
+{
+	const char *hosts[] = { "four.example", "unknown", "mistyped.example", "" };
+	struct names_answer got[4];
+	struct names *names;
+
+	(void)state;
+	assert_int_equal(names_ask(hosts, 4, &names), 0);
+	assert_true(readable_within(names, 2000));
+	names_take(names, got);
+	assert_int_equal(addr_to_ip4(&got[0].addr), 0xc0000207u);
+	assert_false(got[1].absent); /* nobody could be asked */
+	assert_true(got[2].absent);
+	assert_int_equal(got[3].addr.family, ADDR_NONE);
+	assert_null(names_free(names));
+	/* Addresses are there at once. */
+	hosts[0] = "192.0.2.1";
+	assert_int_equal(names_ask(hosts, 1, &names), 0);
+	assert_true(readable_within(names, 0));
+	names_free(names);
+}
+
+static void a_look_up_that_is_given_up_costs_nothing(void **state)
+{
+	const char *hosts[] = { "dead", "four.example" };
+	struct names_answer got[2];
+	struct names *names;
+	uint64_t began = now();
+
+	(void)state;
+	asked = 0;
+	assert_int_equal(names_ask(hosts, 2, &names), 0);
+	assert_false(readable_within(names, 50));
+	names_take(names, got);
+	assert_int_equal(got[0].addr.family, ADDR_NONE);
+	assert_null(names_free(names));
+	assert_null(names_free(NULL));
+	assert_true(now() - began < NS_PER_S);
+	/* The thread ends by itself, and asks for no more. */
+	nanosleep(&(struct timespec){ .tv_sec = 4, .tv_nsec = 500000000 }, NULL);
+	assert_int_equal(asked, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +163,8 @@ int main(void)
 		cmocka_unit_test(names_become_addresses_in_their_places),
 		cmocka_unit_test(
 			a_dead_name_server_costs_two_seconds_and_what_was_found_before_counts),
+		cmocka_unit_test(who_does_not_wait_is_told_when_all_is_found),
+		cmocka_unit_test(a_look_up_that_is_given_up_costs_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,11 +65,28 @@ static void absurd_paths_change_nothing_or_little(void **state)
 	peer_mtu_free(m);
 }
 
+static void another_mtu_of_the_tunnel_leaves_what_was_learnt(void **state)
+{
+	struct endpoint four = endpoint("192.0.2.1:1");
+	struct peer_mtu *m;
+
+	(void)state;
+	assert_int_equal(peer_mtu_new(4, 1420, &m), 0);
+	peer_mtu_learn(m, 0, &four, 1400, 0);
+	peer_mtu_set_inside(m, 9000);
+	assert_int_equal(peer_mtu_get(m, 0, 0), 1340);
+	assert_int_equal(peer_mtu_get(m, 1, 0), 9000);
+	peer_mtu_set_inside(m, 1280);
+	assert_int_equal(peer_mtu_get(m, 0, 0), 1280);
+	peer_mtu_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_narrow_path_leaves_room_for_all_headers),
 		cmocka_unit_test(what_was_learnt_ends_after_ten_minutes_or_with_a_move),
+		cmocka_unit_test(another_mtu_of_the_tunnel_leaves_what_was_learnt),
 		cmocka_unit_test(absurd_paths_change_nothing_or_little),
 	};
 

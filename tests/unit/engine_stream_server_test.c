@@ -218,7 +218,7 @@ static void a_full_ring_drops_and_counts(void **state)
 	uint8_t n;
 
 	(void)state;
-	for (unsigned int i = 0; i < 1200; i++) {
+	for (unsigned int i = 0; i < 4000; i++) {
 		say(s, 0, 0, 1400);
 		if (i % 32 == 31)
 			settle();

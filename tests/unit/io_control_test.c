@@ -425,6 +425,72 @@ static void socket_paths_follow_the_configuration(void **state)
 	assert_string_equal(paths[0], "/run/culvert/wg0.sock");
 }
 
+static void whether_one_runs_can_be_asked_without_starting_one(void **state)
+{
+	struct control_server *s;
+	pid_t pid = 1;
+
+	(void)state;
+	assert_int_equal(control_server_probe(config, &pid), 0);
+	assert_int_equal(pid, 0);
+	s = server();
+	assert_int_equal(control_server_probe(config, &pid), -EADDRINUSE);
+	assert_int_equal(pid, getpid());
+	control_server_free(s);
+	assert_int_equal(control_server_probe(config, &pid), 0);
+	assert_int_equal(control_server_probe("/nothing/there", &pid), 0);
+}
+
+/* Whether @path is among the texts that stand behind each other in @list. */
+static bool listed(const char *list, const char *path)
+{
+	for (; *list != '\0'; list += strlen(list) + 1) {
+		if (strcmp(list, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void those_that_run_are_listed_by_their_files(void **state)
+{
+	struct gateway g;
+	struct control_server *s = server();
+	bool beside_the_file = strncmp(control_server_path(s), "/run/", 5) != 0;
+	char *list;
+
+	(void)state;
+	gateway_start(&g, s, 0);
+	assert_int_equal(control_running(&list), 0);
+	assert_true(listed(list, config) || beside_the_file);
+	free(list);
+	gateway_stop(&g);
+	assert_int_equal(control_running(&list), 0);
+	assert_false(listed(list, config));
+	free(list);
+}
+
+static void *stop_soon(void *arg)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);
+	gateway_stop(arg);
+	return NULL;
+}
+
+static void an_end_can_be_waited_for(void **state)
+{
+	struct gateway g;
+	pthread_t stopper;
+	uint64_t began = clock_now();
+
+	(void)state;
+	assert_int_equal(control_wait_end(config), 0);
+	gateway_start(&g, server(), 0);
+	assert_int_equal(pthread_create(&stopper, NULL, stop_soon, &g), 0);
+	assert_int_equal(control_wait_end(config), 0);
+	assert_true(clock_now() - began >= 200 * NS_PER_MS);
+	pthread_join(stopper, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +504,9 @@ int main(void)
 		cmocka_unit_test(a_client_that_leaves_takes_its_call_with_it),
 		cmocka_unit_test(of_a_hundred_connections_sixteen_stay),
 		cmocka_unit_test(a_second_gateway_learns_who_runs),
+		cmocka_unit_test(whether_one_runs_can_be_asked_without_starting_one),
+		cmocka_unit_test(those_that_run_are_listed_by_their_files),
+		cmocka_unit_test(an_end_can_be_waited_for),
 		cmocka_unit_test(a_killed_gateway_leaves_no_obstacle),
 		cmocka_unit_test(the_same_base_name_elsewhere_takes_the_next_socket),
 		cmocka_unit_test(socket_paths_follow_the_configuration),

@@ -309,10 +309,21 @@ static void an_owner_that_cannot_be_kept_refuses_the_rewrite(void **state)
 	assert_int_equal(entries("open"), 1);
 }
 
+static void a_change_has_its_time(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(file_changed("/nothing/there"), 0);
+	assert_int_equal(stat(".", &st), 0);
+	assert_int_equal(file_changed(".") / 1000000000, st.st_mtime);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_regular_files_are_read),
+		cmocka_unit_test(a_change_has_its_time),
 		cmocka_unit_test(a_file_is_exposed_if_everybody_may_read_or_write_it),
 		cmocka_unit_test(a_file_is_created_once_and_never_replaced),
 		cmocka_unit_test(a_replacement_waits_for_no_lock_and_follows_no_link),

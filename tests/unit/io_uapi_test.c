@@ -292,9 +292,43 @@ static void a_megabyte_is_read_and_more_is_cut(void **state)
 	free(text);
 }
 
+static void a_socket_that_is_given_is_served_and_its_path_left_alone(void **state)
+{
+	struct sockaddr_un addr = {
+		.sun_family = AF_UNIX,
+	};
+	char directory[] = "/tmp/culvert-uapi-XXXXXX";
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct control_server *s;
+	struct control_call call;
+	char got[8] = "";
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/it.sock", directory);
+	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(control_server_adopt_uapi(listener, &s), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(send(fd, "get=1\n\n", 7, 0), 7);
+	control_server_run(s, clock_now());
+	control_server_run(s, clock_now());
+	assert_true(control_server_next(s, &call));
+	assert_true(call.owner);
+	control_server_answer(s, call.id, strdup("hello"), 5, clock_now());
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 5);
+	assert_string_equal(got, "hello");
+	close(fd);
+	control_server_free(s);
+	assert_int_equal(unlink(addr.sun_path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_socket_that_is_given_is_served_and_its_path_left_alone),
 		cmocka_unit_test_setup_teardown(wg_show_prints_what_the_gateway_says, gateway_start,
 						gateway_stop),
 		cmocka_unit_test_setup_teardown(wg_showconf_makes_a_file, gateway_start,

@@ -233,6 +233,56 @@ static void a_second_gateway_on_the_same_port_is_told_so(void **state)
 }
 
 /* A seccomp filter of this thread alone makes the kernel one without IPv6. */
+static void without_workers_one_socket_takes_everything_and_shares_its_port_with_nobody(
+	void **state)
+{
+	struct udp_params params = { .workers = 0 };
+	struct udp *one, *other;
+	uint8_t data[32] = { 4 };
+	uint8_t noise[5] = { 9 };
+	struct udp_rx rx[4];
+	struct endpoint to;
+	struct udp_tx tx = {
+		.to = &to, .data = data, .len = sizeof(data), .segment = sizeof(data)
+	};
+
+	(void)state;
+	assert_int_equal(udp_open_group(&params, &one), 0);
+	params.port = udp_port(one);
+	assert_int_equal(udp_open_group(&params, &other), -EADDRINUSE);
+	params.port = 0;
+	assert_int_equal(udp_open_group(&params, &other), 0);
+	to = (struct endpoint){ .addr = addr_ip4(0x7f000001), .port = udp_port(one) };
+	assert_int_equal(udp_send(other, &tx), 0);
+	tx.data = noise;
+	tx.len = tx.segment = sizeof(noise);
+	assert_int_equal(udp_send(other, &tx), 0);
+	usleep(20000);
+	assert_int_equal(udp_recv(one, rx, 4), 2);
+	udp_free(other);
+	udp_free(one);
+}
+
+static void a_mark_can_be_set_later(void **state)
+{
+	struct udp_params params = { .workers = 0 };
+	struct udp *udp;
+	socklen_t len = sizeof(uint32_t);
+	uint32_t mark = 0;
+	int r;
+
+	(void)state;
+	assert_int_equal(udp_open_group(&params, &udp), 0);
+	r = udp_set_fwmark(udp, 0xca6c);
+	if (r == 0) {
+		assert_int_equal(getsockopt(udp_fd(udp), SOL_SOCKET, SO_MARK, &mark, &len), 0);
+		assert_int_equal(mark, 0xca6c);
+	} else {
+		assert_int_equal(r, -EPERM);
+	}
+	udp_free(udp);
+}
+
 static void *open_without_ip6(void *client)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -343,6 +393,9 @@ int main(void)
 		cmocka_unit_test(
 			both_families_tell_addresses_and_tos_and_answer_from_the_address_used),
 		cmocka_unit_test(a_second_gateway_on_the_same_port_is_told_so),
+		cmocka_unit_test(
+			without_workers_one_socket_takes_everything_and_shares_its_port_with_nobody),
+		cmocka_unit_test(a_mark_can_be_set_later),
 		cmocka_unit_test(without_ip6_the_group_is_ip4_alone),
 		cmocka_unit_test(a_narrower_path_is_reported_and_what_fits_is_sent),
 		cmocka_unit_test(port_unreachable_answers_do_not_disturb),

@@ -415,11 +415,70 @@ static void a_full_table_serves_every_peer(void **state)
 	wg_handshaker_free(h);
 }
 
+/* By UDP there was no answer: the same peer is asked by a stream, and the first attempt is void. */
+static void another_way_does_not_wait_and_takes_the_place_of_the_first(void **state)
+{
+	struct endpoint stream = { .addr = addr_ip4(0x0a000002), .port = 443, .stream = 1 };
+	struct wg_output first, second, answer, last;
+	struct side *s = &p.side[0];
+
+	(void)state;
+	initiate(&first);
+	p.now += 3 * NS_PER_S;
+	wg_handshaker_initiate_now(s->h, s->peer, &stream, &s->at.addr, p.now, pair_wall(&p),
+				   &second);
+	assert_int_equal(second.kind, WG_SEND);
+	assert_true(endpoint_equal(&second.to, &stream));
+	assert_int_equal(receive(1, first.message, first.len, &answer), PASS);
+	assert_int_equal(receive(0, answer.message, answer.len, &last), DROP_WG_INDEX);
+	p.now += NS_PER_S;
+	assert_int_equal(receive(1, second.message, second.len, &answer), PASS);
+	assert_int_equal(receive(0, answer.message, answer.len, &last), PASS);
+	assert_int_equal(last.kind, WG_SESSION);
+	wg_handshaker_initiate_now(s->h, 77, &stream, &s->at.addr, p.now, 0, &last);
+	assert_int_equal(last.kind, WG_NOTHING);
+}
+
+static void another_way_does_not_prolong_the_attempt(void **state)
+{
+	struct side *s = &p.side[0];
+	uint64_t began = p.now;
+	struct wg_output out;
+
+	(void)state;
+	initiate(&out);
+	do {
+		p.now = wg_handshaker_next_deadline(s->h);
+		wg_handshaker_on_deadline(s->h, p.now, pair_wall(&p), &out);
+		if (out.kind == WG_SEND)
+			wg_handshaker_initiate_now(s->h, s->peer, &s->at, &s->at.addr, p.now + 1,
+						   pair_wall(&p), &out);
+	} while (out.kind != WG_HANDSHAKE_FAILED);
+	assert_in_range(p.now - began, REKEY_ATTEMPT_TIME, REKEY_ATTEMPT_TIME + NS_PER_S);
+}
+
+static void what_is_cancelled_is_neither_repeated_nor_answered(void **state)
+{
+	struct wg_output first, answer, last;
+
+	(void)state;
+	initiate(&first);
+	wg_handshaker_cancel(p.side[0].h, p.side[0].peer);
+	wg_handshaker_cancel(p.side[0].h, 77);
+	wg_handshaker_on_deadline(p.side[0].h, p.now + 10 * NS_PER_S, pair_wall(&p), &last);
+	assert_int_equal(last.kind, WG_NOTHING);
+	assert_int_equal(receive(1, first.message, first.len, &answer), PASS);
+	assert_int_equal(receive(0, answer.message, answer.len, &last), DROP_WG_INDEX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(another_way_does_not_wait_and_takes_the_place_of_the_first),
+		TEST(another_way_does_not_prolong_the_attempt),
+		TEST(what_is_cancelled_is_neither_repeated_nor_answered),
 		TEST(both_sides_get_the_same_keys_the_other_way_round),
 		TEST(an_unanswered_initiation_is_retried_every_5_s_and_given_up_after_90),
 		TEST(only_one_handshake_is_under_way_and_5_s_lie_between_two),

@@ -338,11 +338,31 @@ static void a_full_table_behaves(void **state)
 	wg_tunnel_free(t);
 }
 
+static void without_its_sessions_a_peer_keeps_the_rest(void **state)
+{
+	struct addr from;
+	struct side *s = &p.side[0];
+
+	(void)state;
+	pair_connect(&p);
+	assert_int_equal(pair_seal(&p, 0, 100), PASS);
+	wg_tunnel_drop_sessions(s->t, s->peer);
+	wg_tunnel_drop_sessions(s->t, s->peer + 1);
+	assert_int_equal(pair_seal(&p, 0, 100), DROP_WG_NO_SESSION);
+	assert_non_null(wg_tunnel_endpoint(s->t, s->peer, &from));
+	assert_true(counter_get(&wg_tunnel_stats(s->t, s->peer)->tx_bytes) > 0);
+	pair_run(&p, REKEY_TIMEOUT);
+	assert_int_equal(pair_seal(&p, 0, 100), DROP_WG_NO_SESSION); /* asks for another */
+	pair_run(&p, NS_PER_S);
+	assert_int_equal(pair_seal(&p, 0, 100), PASS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(without_its_sessions_a_peer_keeps_the_rest),
 		cmocka_unit_test(a_packet_makes_a_session_and_arrives),
 		TEST(an_initiator_with_nothing_to_say_confirms_by_a_keepalive),
 		TEST(a_responder_does_not_send_before_the_initiator_has),
