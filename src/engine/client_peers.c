@@ -217,7 +217,7 @@ int client_peers_find(struct client *c)
 		take_blocked(c);
 	if (r == 0)
 		r = judge(c);
-	c->names_wait = NAMES_AGAIN;
+	c->names_wait = any_missing(c) ? NAMES_AGAIN : 0;
 	c->names_again = any_missing(c) ? loop_now() + NAMES_AGAIN : NEVER;
 	return r;
 }

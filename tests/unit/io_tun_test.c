@@ -242,6 +242,8 @@ static struct tun *open_veth(unsigned int host)
 		  "ip addr add 10.66.77.%u/24 dev culvert0 && "
 		  "ip addr add fd66:77::%u/64 dev culvert0 nodad",
 		  host, host);
+	/* The end that came up first has no carrier yet, and loses what is sent until it has. */
+	netns_run("until ip link show dev outer | grep -q 'state UP'; do sleep 0.01; done");
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	assert_int_equal(ioctl(fd, SIOCGIFHWADDR, &ifr), 0);
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
