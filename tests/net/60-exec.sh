@@ -34,7 +34,7 @@ in_tunnel() {
 
 # files - the user's, but for the time of the last handshake, which is kept on purpose
 files() {
-	find "$home" ! -name .alice.clock | sort
+	find "$home" | sort
 }
 
 # status_of COMMAND... - its exit status there
