@@ -32,7 +32,7 @@ in_tunnel() {
 	on alice env -C "$home" $as "$CULVERT" exec alice.conf -- "$@"
 }
 
-# files - the user's, but for the time of the last handshake, which is kept on purpose
+# files - the user's
 files() {
 	find "$home" | sort
 }
