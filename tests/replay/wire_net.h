@@ -42,6 +42,7 @@ struct net {
 	uint32_t host;     /* IPv4 address of the sockets that will be opened */
 	int refuse_port;   /* -errno of the next udp_open_group(); 0: none */
 	uint32_t stale;    /* messages that streams say they have dropped, next time */
+	uint32_t empty;    /* empty frames that streams bring next */
 	uint32_t path_mtu; /* bytes; longer datagrams are refused with EMSGSIZE; 0: any */
 
 	/* What has been seen. */
