@@ -193,6 +193,27 @@ static void who_has_roamed_is_answered_there(void **state)
 	assert_int_equal(net.initiations_udp, 1);
 }
 
+static void with_all_routed_a_peer_is_sent_to_where_it_was_configured(void **state)
+{
+	(void)state;
+	pair_end(&pair);
+	pair.alice.pinned = true;
+	pair_start(&pair);
+	pair.alice.pinned = false;
+	assert_true(reaches_bob(&pair, NS_PER_S));
+	assert_int_equal(configure(&pair.bob, "listen_port=4444\n"), 0);
+	assert_true(reaches_alice(&pair, NS_PER_S));
+	assert_int_equal(status_of(&pair.alice).endpoint.port, BOB_PORT);
+	assert_int_equal(status_of(&pair.alice).udp.port, BOB_PORT);
+	/* He calls, and the answer goes there as well. */
+	pair_run(&pair, 200 * NS_PER_S);
+	say(&pair.bob, BOB, ALICE, false, 1000, 100);
+	pair_run(&pair, NS_PER_S);
+	assert_int_equal(status_of(&pair.alice).endpoint.port, BOB_PORT);
+	assert_int_equal(configure(&pair.bob, "listen_port=51820\n"), 0);
+	assert_true(reaches_bob(&pair, 6 * NS_PER_S));
+}
+
 static void a_network_change_calls_used_peers_at_once(void **state)
 {
 	(void)state;
@@ -554,6 +575,7 @@ int main(void)
 		TEST(losses_delay_but_do_not_break),
 		TEST(without_an_answer_initiations_end_after_90_s),
 		TEST(who_has_roamed_is_answered_there),
+		TEST(with_all_routed_a_peer_is_sent_to_where_it_was_configured),
 		TEST(a_network_change_calls_used_peers_at_once),
 		TEST(connecting_does_not_wait_for_a_packet),
 		TEST(an_endpoint_that_was_looked_up_again_is_used_at_once),
