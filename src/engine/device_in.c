@@ -151,7 +151,7 @@ static bool lane_poll(struct device *d, struct lanes *lanes, unsigned int lane)
 		sort_messages(d, &in, &rx[i]);
 	}
 	open_inbox(d, &in);
-	return n == STREAM_GROUPS;
+	return lanes_unread(lanes, lane);
 }
 
 unsigned int device_streams_poll(struct device *d)

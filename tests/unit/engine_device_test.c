@@ -352,6 +352,28 @@ static void a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go(void **stat
 	assert_false(reaches_bob(&pair, 200 * NS_PER_S));
 }
 
+static void what_a_stream_holds_back_is_read_without_another_event(void **state)
+{
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 10 * NS_PER_S));
+	assert_true(by_stream());
+	(void)heard(&pair.alice);
+	net.stream_at_once = 1;
+	for (size_t i = 1; i <= 4; i++)
+		say(&pair.bob, BOB, ALICE, false, 1000, 100 * i);
+	net.host = pair.bob.host;
+	side_poll(&pair.bob);
+	for (int i = 0; i < 2; i++) { /* to the helper, and from there */
+		net.now += NET_DELAY;
+		(void)net_deliver();
+	}
+	net.host = pair.alice.host;
+	side_poll(&pair.alice);
+	assert_int_equal(heard(&pair.alice), 4);
+}
+
 static void where_udp_is_dead_traffic_goes_by_streams_within_seconds(void **state)
 {
 	(void)state;
@@ -584,6 +606,7 @@ int main(void)
 		TEST(an_initiation_that_gets_lost_opens_no_stream),
 		TEST(an_idle_tunnel_by_stream_is_quiet),
 		TEST(a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go),
+		TEST(what_a_stream_holds_back_is_read_without_another_event),
 		TEST(where_udp_is_dead_traffic_goes_by_streams_within_seconds),
 		TEST(udp_that_dies_later_is_left_and_used_again_when_it_is_back),
 		TEST(udp_that_works_one_way_only_does_not_keep_answers_away),
