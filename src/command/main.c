@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "command/command.h"
+#include "io/standard.h"
 
 struct command {
 	const char *name;
@@ -61,6 +62,7 @@ static bool is_device(const char *name)
 
 int main(int argc, char **argv)
 {
+	(void)standard_hold(); /* without /dev/null there is nothing that could be done about it */
 	if (argc > 0 && is_device(argv[0]))
 		return finish(command_device(argc, argv));
 	if (argc < 2) {

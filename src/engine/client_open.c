@@ -270,6 +270,7 @@ static int open_device(struct client *c)
 		.rng = &c->rng,
 		.loop = c->loop,
 		.peers_max = PEERS_LEAST + (config ? (uint32_t)config->n_peers : 0),
+		.pinned = c->plan.route_all,
 	};
 	int r;
 

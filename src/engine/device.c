@@ -55,6 +55,7 @@ int device_new(const struct device_params *params, struct device **ret)
 	d->rng = params->rng;
 	d->loop = params->loop;
 	d->peers_max = params->peers_max;
+	d->pinned = params->pinned;
 	d->peers = calloc(d->peers_max, sizeof(*d->peers));
 	r = d->peers ? new_parts(d) : -ENOMEM;
 	if (r >= 0 && d->loop)

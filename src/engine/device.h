@@ -37,6 +37,13 @@ struct device_params {
 	struct rng *rng;   /* for life */
 	struct loop *loop; /* its descriptors are added here; NULL in a replay */
 	uint32_t peers_max;
+
+	/*
+	 * Peers are sent to where they were configured to be, wherever they are heard from.  Where all
+	 * is routed into the adapter but for what goes there, another place can't be reached;
+	 * and it would take nothing but to repeat a message from it to have us try.
+	 */
+	bool pinned;
 };
 
 /* Numbers in loop_event.what that are the device's; and what device_poll() should look at, or-ed. */

@@ -156,8 +156,8 @@ static bool lane_poll(struct device *d, struct lanes *lanes, unsigned int lane)
 		sort_messages(d, &in, &rx[i]);
 	}
 	open_inbox(d, &in);
-	/* TLS may hold decrypted messages of which the descriptor says nothing: until it gives none. */
-	return n > 0;
+	/* TLS may hold decrypted messages of which the descriptor says nothing. */
+	return lanes_unread(lanes, lane);
 }
 
 unsigned int device_streams_poll(struct device *d)

@@ -43,6 +43,7 @@ struct device {
 	struct rng *rng;
 	struct loop *loop;
 	uint32_t peers_max;
+	bool pinned;
 
 	/* configured */
 	bool has_key;

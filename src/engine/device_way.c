@@ -134,12 +134,20 @@ void device_way_configured(struct device *d, uint32_t peer)
 	device_way_changed(d, peer);
 }
 
+/* Whether a peer that was heard by UDP from @at is still to be sent to where it was. */
+static bool stays(const struct device *d, const struct device_peer *p, const struct endpoint *at)
+{
+	return d->pinned && p->udp.addr.family != ADDR_NONE && !endpoint_equal(&p->udp, at);
+}
+
 /* The peer was heard by UDP from there. */
 static void learn_udp(struct device *d, uint32_t peer, const struct endpoint *at,
 		      const struct addr *from)
 {
 	struct device_peer *p = &d->peers[peer];
 
+	if (stays(d, p, at))
+		return;
 	p->udp_from = *from;
 	if (endpoint_equal(&p->udp, at))
 		return;
@@ -163,9 +171,12 @@ static void take_session(struct device *d, const struct wg_output *out)
 	if (out->to.stream == 0)
 		learn_udp(d, out->peer, &out->to, &out->from);
 	if (p->fallback.way == FALLBACK_UDP && out->to.stream == 0)
-		wg_tunnel_set_endpoint(d->tunnel, out->peer, &out->to, &out->from);
+		wg_tunnel_set_endpoint(d->tunnel, out->peer, &p->udp, &p->udp_from);
 	if (out->len > 0) {
-		send_message(d, out, &out->to, &out->from);
+		bool by_udp = out->to.stream == 0;
+
+		send_message(d, out, by_udp ? &p->udp : &out->to,
+			     by_udp ? &p->udp_from : &out->from);
 		return;
 	}
 	p->unanswered_since = 0;
@@ -255,8 +266,11 @@ static void endpoint_changed(struct device *d, uint32_t peer)
 	if (!at)
 		return;
 	copy = *at;
-	if (copy.stream == 0)
+	if (copy.stream == 0) {
 		learn_udp(d, peer, &copy, &from);
+		wg_tunnel_set_endpoint(d->tunnel, peer, &d->peers[peer].udp,
+				       &d->peers[peer].udp_from);
+	}
 	point_tunnel(d, peer);
 }
 

@@ -134,8 +134,14 @@ static int block(const struct guardian_plan *plan, char *complaint)
 /* @ret_stands: whether this one's stands already */
 static int look_for_others(const struct guardian_plan *plan, bool *ret_stands, char *complaint)
 {
-	const struct kill_switch_standing standing = kill_switch_look(plan->adapter, NFT_MS);
+	struct kill_switch_standing standing;
+	char said[COMPLAINT_MAX] = "";
+	int r = kill_switch_look(plan->adapter, NFT_MS, &standing, said);
 
+	/* One that stood must not be taken for ours to lift.  Without a kill switch the routes don't
+	 * need nftables, which the kernel may not have. */
+	if (r < 0 && plan->kill_switch)
+		return complain_of("kill switch", said, r, complaint);
 	*ret_stands = standing.own;
 	if (standing.other[0] == '\0')
 		return 0;

@@ -254,6 +254,11 @@ size_t lanes_recv(struct lanes *l, unsigned int lane, struct stream_rx *rx, size
 	return stream_recv(from->stream, rx, n);
 }
 
+bool lanes_unread(const struct lanes *l, unsigned int lane)
+{
+	return l->lanes[lane].open && stream_unread(l->lanes[lane].stream);
+}
+
 uint32_t lanes_stale(struct lanes *l)
 {
 	uint32_t n = l->stale;

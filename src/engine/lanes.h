@@ -60,6 +60,9 @@ int lanes_send(struct lanes *l, unsigned int lane, const uint8_t *data, uint32_t
 size_t lanes_recv(struct lanes *l, unsigned int lane, struct stream_rx *rx, size_t n,
 		  struct addr *ret_local);
 
+/** lanes_unread() - whether @lane may have more that its descriptor won't tell of */
+bool lanes_unread(const struct lanes *l, unsigned int lane);
+
 /** lanes_stale() - messages that were dropped in queues since the last call */
 uint32_t lanes_stale(struct lanes *l);
 

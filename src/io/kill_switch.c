@@ -314,15 +314,23 @@ static void take_standing(const char *table, void *data)
 		memcpy(look->found.other, adapter, sizeof(adapter));
 }
 
-struct kill_switch_standing kill_switch_look(const char *adapter, int timeout_ms)
+int kill_switch_look(const char *adapter, int timeout_ms, struct kill_switch_standing *ret,
+		     char *complaint)
 {
 	struct child_run run = { .argv = list_tables, .timeout_ms = timeout_ms };
 	struct look look = { .adapter = adapter };
+	int r = child_run(&run);
 
-	if (child_run(&run) == 0 && run.output)
+	if (r == 0 && run.output)
 		kill_switch_read_tables(run.output, take_standing, &look);
+	/* Without nft(8) there is none. */
+	if (r < 0 && r != -ENOENT)
+		explain(&run, r, complaint);
+	else
+		r = 0;
 	free(run.output);
-	return look.found;
+	*ret = look.found;
+	return r;
 }
 
 size_t kill_switch_endpoints(const char *adapter, int timeout_ms, struct endpoint *ret, size_t n)

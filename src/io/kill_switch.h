@@ -70,8 +70,12 @@ struct kill_switch_standing {
 	char other[IFNAMSIZ]; /* another adapter's, which blocks this one's tunnel; "" */
 };
 
-/** kill_switch_look() - as seen from @adapter; none where nft(8) is missing or fails */
-struct kill_switch_standing kill_switch_look(const char *adapter, int timeout_ms);
+/**
+ * kill_switch_look() - as seen from @adapter; none where nft(8) is missing
+ * Return: 0; -errno and @complaint: what stands is not known.
+ */
+int kill_switch_look(const char *adapter, int timeout_ms, struct kill_switch_standing *ret,
+		     char *complaint);
 
 /** kill_switch_endpoints() - of the one that stands.  Return: how many, at most @n. */
 size_t kill_switch_endpoints(const char *adapter, int timeout_ms, struct endpoint *ret, size_t n);

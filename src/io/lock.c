@@ -50,7 +50,8 @@ static bool is_current(int fd, const char *path)
 static int try_once(const char *path, struct lock *ret, char ret_before[static LOCK_HOLDER_MAX])
 {
 	for (;;) {
-		int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+		/* 0600: to lock it takes no more than to open it, and this is not for everybody. */
+		int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 		if (fd < 0)
 			return -errno;

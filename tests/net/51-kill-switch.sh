@@ -110,6 +110,20 @@ phase "after SIGTERM"
 on alice mount -o remount,bind,ro /etc
 check "a client whose start fails leaves it as it stood" complains 'Read-only file system' \
 	home $PLAN new block adapter apply
+mkdir "$T/slow"
+cat >"$T/slow/nft" <<-'END'
+	#!/bin/sh
+	# Twice too slow to tell in time what stands, else as usual.
+	case $* in *'list tables')
+		if mkdir "$0.1" || mkdir "$0.2"; then sleep 2; fi 2>/dev/null
+		;;
+	esac
+	exec /usr/sbin/nft "$@"
+END
+chmod +x "$T/slow/nft"
+check_not "one that can't see what stands does not start" \
+	on alice env PATH="$T/slow:$PATH" "$DRIVER" home $PLAN new block adapter apply
+check "and lifts nothing" stands
 on alice mount -o remount,bind,rw /etc
 phase "after a start that failed"
 check "so it still stands" stands

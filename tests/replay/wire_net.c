@@ -287,6 +287,11 @@ uint64_t stream_next_deadline(const struct stream *s)
 	return net.now < s->opens ? s->opens : NEVER;
 }
 
+bool stream_unread(const struct stream *s)
+{
+	return s->n > 0;
+}
+
 size_t stream_recv(struct stream *s, struct stream_rx *rx, size_t n)
 {
 	drop_all(s->taken, &s->n_taken);
@@ -295,6 +300,8 @@ size_t stream_recv(struct stream *s, struct stream_rx *rx, size_t n)
 		rx[0] = (struct stream_rx){ .len = 0 };
 		return 1;
 	}
+	if (net.stream_at_once > 0 && n > net.stream_at_once)
+		n = net.stream_at_once;
 	if (n > s->n)
 		n = s->n;
 	memcpy(s->taken, s->in, n * sizeof(*s->in));

@@ -39,11 +39,12 @@ struct net {
 	uint32_t dead_to; /* if not 0: only those to this IPv4 address are lost */
 	enum net_tcp tcp;
 	uint16_t helped_port;
-	uint32_t host;     /* IPv4 address of the sockets that will be opened */
-	int refuse_port;   /* -errno of the next udp_open_group(); 0: none */
-	uint32_t stale;    /* messages that streams say they have dropped, next time */
-	uint32_t empty;    /* empty frames that streams bring next */
-	uint32_t path_mtu; /* bytes; longer datagrams are refused with EMSGSIZE; 0: any */
+	uint32_t host;         /* IPv4 address of the sockets that will be opened */
+	int refuse_port;       /* -errno of the next udp_open_group(); 0: none */
+	uint32_t stale;        /* messages that streams say they have dropped, next time */
+	size_t stream_at_once; /* messages that one stream_recv() gives at most; 0: all */
+	uint32_t empty;        /* empty frames that streams bring next */
+	uint32_t path_mtu;     /* bytes; longer datagrams are refused with EMSGSIZE; 0: any */
 
 	/* What has been seen. */
 	unsigned int connects; /* stream_connect() */

@@ -228,6 +228,11 @@ uint64_t stream_next_deadline(const struct stream *s)
 	return NEVER;
 }
 
+bool stream_unread(const struct stream *s)
+{
+	return s->in.n > 0;
+}
+
 /* Neighbours of equal length are one group, and a shorter one ends it. */
 size_t stream_recv(struct stream *s, struct stream_rx *rx, size_t n)
 {

@@ -35,6 +35,7 @@ struct side {
 	uint8_t private_key[WG_KEY_LEN];
 	uint8_t public_key[WG_KEY_LEN];
 	uint32_t host;
+	bool pinned; /* see struct device_params */
 	struct tun *tun;
 	struct device *device;
 };
@@ -85,7 +86,12 @@ static inline void side_start(struct side *s, uint32_t host, uint64_t seed)
 	s->rng = rng_seeded(seed);
 	s->host = host;
 	s->tun = net_tun_new(1420);
-	params = (struct device_params){ .tun = s->tun, .rng = &s->rng, .peers_max = PAIR_PEERS };
+	params = (struct device_params){
+		.tun = s->tun,
+		.rng = &s->rng,
+		.peers_max = PAIR_PEERS,
+		.pinned = s->pinned,
+	};
 	wg_private_key(&s->rng, s->private_key);
 	wg_public_key(s->public_key, s->private_key);
 	assert_int_equal(device_new(&params, &s->device), 0);

@@ -193,6 +193,27 @@ static void who_has_roamed_is_answered_there(void **state)
 	assert_int_equal(net.initiations_udp, 1);
 }
 
+static void with_all_routed_a_peer_is_sent_to_where_it_was_configured(void **state)
+{
+	(void)state;
+	pair_end(&pair);
+	pair.alice.pinned = true;
+	pair_start(&pair);
+	pair.alice.pinned = false;
+	assert_true(reaches_bob(&pair, NS_PER_S));
+	assert_int_equal(configure(&pair.bob, "listen_port=4444\n"), 0);
+	assert_true(reaches_alice(&pair, NS_PER_S));
+	assert_int_equal(status_of(&pair.alice).endpoint.port, BOB_PORT);
+	assert_int_equal(status_of(&pair.alice).udp.port, BOB_PORT);
+	/* He calls, and the answer goes there as well. */
+	pair_run(&pair, 200 * NS_PER_S);
+	say(&pair.bob, BOB, ALICE, false, 1000, 100);
+	pair_run(&pair, NS_PER_S);
+	assert_int_equal(status_of(&pair.alice).endpoint.port, BOB_PORT);
+	assert_int_equal(configure(&pair.bob, "listen_port=51820\n"), 0);
+	assert_true(reaches_bob(&pair, 6 * NS_PER_S));
+}
+
 static void a_network_change_calls_used_peers_at_once(void **state)
 {
 	(void)state;
@@ -329,6 +350,28 @@ static void a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go(void **stat
 	assert_int_equal(device_set_stream(pair.alice.device, pair.bob.public_key, &nowhere, NULL),
 			 0);
 	assert_false(reaches_bob(&pair, 200 * NS_PER_S));
+}
+
+static void what_a_stream_holds_back_is_read_without_another_event(void **state)
+{
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 10 * NS_PER_S));
+	assert_true(by_stream());
+	(void)heard(&pair.alice);
+	net.stream_at_once = 1;
+	for (size_t i = 1; i <= 4; i++)
+		say(&pair.bob, BOB, ALICE, false, 1000, 100 * i);
+	net.host = pair.bob.host;
+	side_poll(&pair.bob);
+	for (int i = 0; i < 2; i++) { /* to the helper, and from there */
+		net.now += NET_DELAY;
+		(void)net_deliver();
+	}
+	net.host = pair.alice.host;
+	side_poll(&pair.alice);
+	assert_int_equal(heard(&pair.alice), 4);
 }
 
 static void where_udp_is_dead_traffic_goes_by_streams_within_seconds(void **state)
@@ -569,6 +612,7 @@ int main(void)
 		TEST(losses_delay_but_do_not_break),
 		TEST(without_an_answer_initiations_end_after_90_s),
 		TEST(who_has_roamed_is_answered_there),
+		TEST(with_all_routed_a_peer_is_sent_to_where_it_was_configured),
 		TEST(a_network_change_calls_used_peers_at_once),
 		TEST(connecting_does_not_wait_for_a_packet),
 		TEST(an_endpoint_that_was_looked_up_again_is_used_at_once),
@@ -577,6 +621,7 @@ int main(void)
 		TEST(an_initiation_that_gets_lost_opens_no_stream),
 		TEST(an_idle_tunnel_by_stream_is_quiet),
 		TEST(a_peer_that_loses_its_endpoints_in_a_handshake_is_let_go),
+		TEST(what_a_stream_holds_back_is_read_without_another_event),
 		TEST(where_udp_is_dead_traffic_goes_by_streams_within_seconds),
 		TEST(udp_that_dies_later_is_left_and_used_again_when_it_is_back),
 		TEST(udp_that_works_one_way_only_does_not_keep_answers_away),

@@ -178,6 +178,15 @@ static void only_our_tables_are_ours(void **state)
 	assert_int_equal(n, 2);
 }
 
+static struct kill_switch_standing look(const char *adapter)
+{
+	struct kill_switch_standing standing;
+	char complaint[512] = "";
+
+	assert_int_equal(kill_switch_look(adapter, MS, &standing, complaint), 0);
+	return standing;
+}
+
 static void nft_takes_the_largest_ruleset_and_gives_it_back(void **state)
 {
 	struct endpoint endpoints[16];
@@ -203,9 +212,9 @@ static void nft_takes_the_largest_ruleset_and_gives_it_back(void **state)
 		excludes[i] = prefix("2001:db8:1111:2222:3333:4444:5555:6666/128");
 		excludes[i].len = (uint8_t)(64 + i); /* each inside the one before */
 	}
-	assert_false(kill_switch_look(k.adapter, MS).own);
+	assert_false(look(k.adapter).own);
 	assert_int_equal(kill_switch_set(&k, MS, complaint), 0);
-	assert_true(kill_switch_look(k.adapter, MS).own);
+	assert_true(look(k.adapter).own);
 	assert_int_equal(kill_switch_endpoints(k.adapter, MS, found, 16), 15);
 	k.n_endpoints = 0;
 	k.n_excludes = 0;
@@ -214,13 +223,13 @@ static void nft_takes_the_largest_ruleset_and_gives_it_back(void **state)
 	netns_run("nft add table inet filter");
 	k.adapter = "home";
 	assert_int_equal(kill_switch_set(&k, MS, complaint), 0);
-	assert_true(kill_switch_look("home", MS).own);
-	assert_string_equal(kill_switch_look("home", MS).other, "a=b+c.d@e-f_g");
-	assert_false(kill_switch_look("work", MS).own);
+	assert_true(look("home").own);
+	assert_string_equal(look("home").other, "a=b+c.d@e-f_g");
+	assert_false(look("work").own);
 	assert_int_equal(kill_switch_lift("a=b+c.d@e-f_g", MS, &lifted, complaint), 0);
 	assert_int_equal(lifted, 1);
-	assert_true(kill_switch_look("home", MS).own);
-	assert_string_equal(kill_switch_look("home", MS).other, "");
+	assert_true(look("home").own);
+	assert_string_equal(look("home").other, "");
 	assert_int_equal(kill_switch_lift(NULL, MS, &lifted, complaint), 0);
 	assert_int_equal(lifted, 1);
 	assert_int_equal(kill_switch_lift(NULL, MS, &lifted, complaint), 0);
@@ -252,6 +261,7 @@ static void a_failing_nft_is_explained(void **state)
 {
 	const struct kill_switch k = { .adapter = "home" };
 	char complaint[512] = "";
+	struct kill_switch_standing standing;
 	char *before = strdup(getenv("PATH"));
 	char command[600];
 	unsigned int lifted = 7;
@@ -267,11 +277,14 @@ static void a_failing_nft_is_explained(void **state)
 	with_nft("exec sleep 60");
 	assert_int_equal(kill_switch_set(&k, 30, complaint), -ETIMEDOUT);
 	assert_non_null(strstr(complaint, "did not end"));
+	complaint[0] = '\0';
+	assert_int_equal(kill_switch_look("home", 30, &standing, complaint), -ETIMEDOUT);
+	assert_non_null(strstr(complaint, "did not end"));
 	/* As a shell says that a program is missing. */
 	with_nft("exit 127");
 	assert_int_equal(kill_switch_set(&k, MS, complaint), -ENOENT);
 	assert_non_null(strstr(complaint, "install nftables"));
-	assert_false(kill_switch_look("home", MS).own);
+	assert_false(look("home").own);
 	assert_int_equal(kill_switch_lift(NULL, MS, &lifted, complaint), 0);
 	assert_int_equal(lifted, 0);
 	snprintf(command, sizeof(command), "/bin/rm -r %s", getenv("PATH"));

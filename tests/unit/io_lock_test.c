@@ -47,6 +47,9 @@ static void a_lock_has_one_holder_and_leaves_nothing(void **state)
 	(void)state;
 	assert_int_equal(lock_take(path, 0, &first, before), 0);
 	assert_string_equal(before, "");
+	/* Whoever could open it could hold it: flock() asks for no right to write. */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(lock_write(&first, "home"), 0);
 	assert_int_equal(lock_take(path, 0, &second, before), -EBUSY);
 	assert_string_equal(before, "home");
