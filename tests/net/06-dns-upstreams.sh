@@ -6,6 +6,9 @@
 #   alice ==== WireGuard ==== gateway ---- internet
 #                                          198.51.100.53 unbound, also TLS on 853
 #                                          198.51.100.54 silent
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

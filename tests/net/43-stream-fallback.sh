@@ -6,6 +6,9 @@
 # a gateway with another key than the pinned one is refused.
 #
 #   alice ==== UDP 51820 (dropped in between), TCP 443 ==== gateway ---- internet
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

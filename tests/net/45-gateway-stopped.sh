@@ -5,6 +5,9 @@
 # nobody does anything, and with the kill switch nothing has left beside the tunnel meanwhile.
 #
 #   alice ==== WireGuard ==== gateway (stopped, killed, started) ---- internet
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 a_gateway_and_connect --kill-switch

@@ -5,6 +5,9 @@
 # somebody says what is wrong.
 #
 #   alice (the file) ==== gateway ==== bob (the same file)
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 a_gateway_and_connect

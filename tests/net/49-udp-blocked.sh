@@ -5,6 +5,9 @@
 # port of whom does not answer, says it once, goes on trying, and is there when it answers.
 #
 #   alice ==== UDP 51820 (dropped, then refused) ==== gateway
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

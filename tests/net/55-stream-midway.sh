@@ -6,6 +6,9 @@
 # the client is there by TCP, and traffic is back within five seconds.
 #
 #   alice ==== UDP 51820 (dropped at some point), TCP 443 ==== gateway ---- internet
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

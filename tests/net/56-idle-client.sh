@@ -4,6 +4,9 @@
 # A client without traffic sleeps: nothing wakes it but what WireGuard has to say.
 #
 #   alice (culvert connect) ==== gateway
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 a_gateway_and_connect

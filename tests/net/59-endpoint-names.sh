@@ -5,6 +5,9 @@
 # the gateway has moved: the client asks again by itself, and packets don't wait for the answer.
 #
 #   alice (asks her hosts file, and a name server that is not there) ==== gateway
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts
