@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""summary.py FILE - the table of bench/run, from its lines "gateway measure value unit"
+"""summary.py FILE - the table of bench/run, from its lines "who measure value unit"
 
 Each cell is the median of the runs with the least and the greatest beside it.
 """
@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 
-GATEWAYS = ["culvert", "wireguard-go"]
+GATEWAYS = ["culvert", "wireguard-go", "culvert-both"]
 
 
 def machine():
@@ -53,11 +53,12 @@ def ratio(ours, theirs):
 
 def main():
     print("\n".join(machine()) + "\n")
-    print(f"{'measure':30} {'unit':7} {GATEWAYS[0]:>24} {GATEWAYS[1]:>24} {'ratio':>6}")
+    ours, theirs, both = GATEWAYS
+    print(f"{'measure':30} {'unit':7} {theirs:>22} {ours:>22} {'ratio':>6} {both:>22} {'ratio':>6}")
     for (measure, unit), row in read(sys.argv[1]).items():
-        ours, theirs = (row.get(gateway, []) for gateway in GATEWAYS)
-        print(f"{measure:30} {unit:7} {cell(ours):>24} {cell(theirs):>24} "
-              f"{ratio(ours, theirs):>6}")
+        ours, theirs, both = (row.get(gateway, []) for gateway in GATEWAYS)
+        print(f"{measure:30} {unit:7} {cell(theirs):>22} {cell(ours):>22} {ratio(ours, theirs):>6} "
+              f"{cell(both):>22} {ratio(both, theirs):>6}")
 
 
 if __name__ == "__main__":

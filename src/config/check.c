@@ -240,6 +240,9 @@ static void check_claims(struct parser *p)
 
 void parser_check(struct parser *p)
 {
+	/* A file of another kind: what it lacks would only hide the complaint that it has. */
+	if (!p->any_section && p->messages->n_errors > 0)
+		return;
 	check_interface(p);
 	check_addresses(p);
 	check_upstreams(p);

@@ -155,6 +155,7 @@ static void unknown_section(struct parser *p, const struct line *line)
 static void begin_section(struct parser *p, const struct line *line)
 {
 	p->seen = 0;
+	p->any_section = true;
 	for (p->section = SECTION_INTERFACE; p->section < SECTION_UNKNOWN; p->section++)
 		if (line_is_section(line, section_names[p->section]))
 			break;
@@ -295,7 +296,9 @@ static void read_line(struct parser *p, char *text)
 	if (p->section == SECTION_UNKNOWN)
 		return;
 	if (p->section == SECTION_NONE) {
+		/* Said once: what follows is of the same kind, up to the first section. */
 		parser_error(p, p->line, "text before the first section, want [Interface]");
+		p->section = SECTION_UNKNOWN;
 		return;
 	}
 	if (!equals) {

@@ -214,7 +214,9 @@ static uint64_t next_deadline(const struct client *c)
 
 static void due(struct client *c, uint64_t now)
 {
-	if (link_watch_changed(c->links, now))
+	/* A device's peers are called when wg(8)'s user has something to say to them, as by other
+	 * devices: a call from an address that has just come would move us there unasked. */
+	if (link_watch_changed(c->links, now) && c->params->config)
 		network_changed(c, "the network has changed", now);
 	if (c->names_again <= now)
 		client_peers_look_up(c, now);

@@ -86,6 +86,11 @@ static void handshake(struct device *d, const struct udp_rx *rx, const uint8_t *
 /* The messages of one reception: data to the cipher, handshakes answered. */
 static void sort_messages(struct device *d, struct inbox *in, const struct udp_rx *rx)
 {
+	if (rx->len == 0) { /* an empty frame of a stream */
+		counter_add(&d->counters.in_tunnel, 1);
+		device_drop(d, DROP_WG_MALFORMED, 1);
+		return;
+	}
 	/* A train that does not fit whole would leave as two. */
 	if (in->n + (rx->len - 1) / rx->segment >= BATCH_MAX)
 		open_inbox(d, in);
@@ -151,6 +156,7 @@ static bool lane_poll(struct device *d, struct lanes *lanes, unsigned int lane)
 		sort_messages(d, &in, &rx[i]);
 	}
 	open_inbox(d, &in);
+	/* TLS may hold decrypted messages of which the descriptor says nothing. */
 	return lanes_unread(lanes, lane);
 }
 

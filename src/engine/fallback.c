@@ -145,6 +145,10 @@ void fallback_streams(struct fallback *f, bool open, uint64_t now)
 
 void fallback_network_changed(struct fallback *f, bool call, uint64_t now)
 {
+	for (unsigned int way = 0; way < N_FALLBACK_WAYS; way++) {
+		if (f->may_call[way] > now + FALLBACK_AGAIN)
+			f->may_call[way] = now + FALLBACK_AGAIN;
+	}
 	f->open = false;
 	f->probe_interval = FALLBACK_PROBE_MIN;
 	f->settled = 0;

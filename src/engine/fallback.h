@@ -18,7 +18,8 @@
  *
  * While it is SETTLED data takes the way that is in use; in the other states too, since a
  * session may live on.  In TRYING initiations go by UDP and, as soon as one is open, by a stream, in
- * turn.  On each way there is at most one initiation in REKEY_TIMEOUT, as the protocol has it.
+ * turn.  On each way there is at most one initiation in REKEY_TIMEOUT, as the protocol has it, or after
+ * another network has come, in FALLBACK_AGAIN: one that left by the old network says nothing of this one.
  * Without a stream configured it is always SETTLED on UDP, and the protocol's own timers rule.
  *
  * A state machine: pure, of one peer.  Facts go in, what is to be done comes out of fallback_run().
@@ -33,6 +34,7 @@
 
 #define FALLBACK_AFTER     (3 * NS_PER_S)    /* an initiation goes unanswered: streams are tried */
 #define FALLBACK_RETURN    (300 * NS_PER_MS) /* a probe does: the peer must not take us for moved */
+#define FALLBACK_AGAIN     NS_PER_S          /* between initiations where the network is another */
 #define FALLBACK_PROBE_MIN (10 * NS_PER_S)
 #define FALLBACK_PROBE_MAX (300 * NS_PER_S)
 

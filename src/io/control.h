@@ -30,11 +30,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CONTROL_CONNECTIONS 16        /* at once; more are closed */
-#define CONTROL_PATIENCE_MS 2000      /* for a whole request, and for a whole answer */
-#define CONTROL_PATHS       2         /* candidates for the control socket */
-#define CONTROL_PATH_MAX    108       /* sizeof(sun_path) */
-#define CONTROL_REQUEST_MAX 4096      /* with its newline */
+#define CONTROL_CONNECTIONS 16         /* at once; more are closed */
+#define CONTROL_PATIENCE_MS 2000       /* for a whole request, and for a whole answer */
+#define CONTROL_PATHS       2          /* candidates for the control socket */
+#define CONTROL_PATH_MAX    108        /* sizeof(sun_path) */
+#define CONTROL_REQUEST_MAX 4096       /* with its newline */
 #define UAPI_REQUEST_MAX    (16 << 20) /* with its empty line: 300,000 AllowedIPs */
 
 struct control_server;

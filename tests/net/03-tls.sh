@@ -18,7 +18,7 @@ check "the certificate needs more than two packets" \
 	compare "$(openssl x509 -in "$T/tls/chain.pem" -outform DER | wc -c)" '>' 3000
 check "TLS by address" secure https://198.51.100.2/
 check "TLS by name, resolved at 10.66.77.1" secure https://www.example.com/
-check "the client asks 10.66.77.1 for names" grep -q 10.66.77.1 "$T/alice/resolv.conf"
+check "the client asks 10.66.77.1 for names" on alice grep -q 10.66.77.1 /etc/resolv.conf
 check "20 MB by TLS" \
 	same "$(secure https://www.example.com/bytes/20000000 | sha256sum | cut -d ' ' -f 1)" \
 	"$(sum_of 20000000)"

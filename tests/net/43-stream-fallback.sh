@@ -81,7 +81,7 @@ check "the client says that it is by TCP" same "$(transport alice)" stream
 check "what passes is TLS" compare "$(captured tls 'tcp[((tcp[12] & 0xf0) >> 2):2] == 0x1603')" '>' 1
 despawn connect-alice
 
-sed -i 's/sha256:./sha256:A/; s/sha256:A\(.\{43\}\)$/sha256:A\1/' "$T/alice.conf"
+sed -i 's/sha256:A/sha256:B/; t; s/sha256:./sha256:A/' "$T/alice.conf"
 connect alice
 refused() {
 	client_status alice trouble | grep -qi 'key\|pin\|certificate'

@@ -21,23 +21,24 @@ connect_at() {
 	CONNECT_UNDER="env LD_PRELOAD=$faketime FAKETIME=$1 FAKETIME_DONT_FAKE_MONOTONIC=1"
 	connect alice
 }
+MEMORY=/var/lib/culvert/wg0.clock
 pong() {
 	on alice ping -c 1 -W 1 10.66.77.1
 }
 connect_at -1d
 check "a day behind, and the gateway has never seen it: it connects" wait_for 5 pong
 despawn connect-alice
-rm -f "$T/alice/.wg0.clock"
+on alice rm -f $MEMORY
 connect_at +0d
 check "with the right time it connects" wait_for 5 pong
-check "and remembers it" wait_for 2 test -s "$T/alice/.wg0.clock"
+check "and remembers it" wait_for 2 on alice test -s $MEMORY
 despawn connect-alice
 connect_at -1d
 check "a day behind what the gateway has seen: it knows better, and connects" wait_for 6 pong
 despawn connect-alice
 
 # Without its memory it can only say so.
-rm "$T/alice/.wg0.clock"
+on alice rm $MEMORY
 connect_at -1d
 check "without the time of its last handshake it says that its clock may be wrong" \
 	wait_for 12 grep -qi 'clock may be wrong' "$T/connect-alice.log"

@@ -32,9 +32,9 @@ in_tunnel() {
 	on alice env -C "$home" $as "$CULVERT" exec alice.conf -- "$@"
 }
 
-# files - the user's, but for the time of the last handshake, which is kept on purpose
+# files - the user's
 files() {
-	find "$home" ! -name .alice.clock | sort
+	find "$home" | sort
 }
 
 # status_of COMMAND... - its exit status there

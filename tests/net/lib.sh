@@ -16,13 +16,14 @@
 #
 # The gateway does not forward (ip_forward=0) and the internet has no route back to
 # 10.66.77.0/24 or to the clients' networks: only a NAT in the gateway carries anything.
-# Clients are stock: Debian's wg-quick and wireguard-go with the file that `culvert peer add` printed.
+# Clients are stock, where a test is not about our own: Debian's wg-quick and wireguard-go with the file that `culvert peer add` printed.
 #
 # Environment:
 #   CULVERT   the program under test (default build/culvert)
 #   IMPAIR    the bad cable (default tests/impair beside it)
 #   GATEWAY   culvert, or wireguard-go for the rival: wireguard-go, ip_forward, nftables
 #             masquerade and unbound in the gateway's place
+#   CLIENT    wg-quick, or culvert for our own client with --route-all in its place
 #
 # A test says `check "a sentence" command...` and ends with `finish`.  Exit status 0: all
 # held, 1: some did not, 77: it can't run here (the reason is printed).
@@ -43,7 +44,8 @@ case $CULVERT in
 esac
 IMPAIR=${IMPAIR:-$(dirname "$CULVERT")/tests/impair}
 GATEWAY=${GATEWAY:-culvert}
-export CULVERT GATEWAY IMPAIR
+CLIENT=${CLIENT:-wg-quick}
+export CULVERT GATEWAY CLIENT IMPAIR
 
 skip() {
 	echo "skip: $*"
@@ -415,6 +417,11 @@ gateway_rss_kib() {
 # client_up HOST [NAME] - brings the client file NAME (default: the host's) up with wg-quick
 client_up() {
 	client=${2:-$1}
+	if [ "$CLIENT" = culvert ]; then
+		[ "$client" = "$1" ] || cp "$T/$client.conf" "$T/$1.conf"
+		connect "$1" --route-all
+		return
+	fi
 	mkdir -p "$T/bin"
 	cat >"$T/bin/resolvconf" <<-'END'
 		#!/bin/sh
@@ -435,6 +442,7 @@ client_up() {
 }
 
 client_down() {
+	[ "$CLIENT" != culvert ] || { despawn "connect-$1" && return; }
 	on "$1" env PATH="$T/bin:$PATH" wg-quick down "$T/$1/wg0.conf" >"$T/$1/wg-quick.log" 2>&1
 }
 

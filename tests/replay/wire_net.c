@@ -295,6 +295,11 @@ bool stream_unread(const struct stream *s)
 size_t stream_recv(struct stream *s, struct stream_rx *rx, size_t n)
 {
 	drop_all(s->taken, &s->n_taken);
+	if (net.empty > 0 && n > 0) {
+		net.empty--;
+		rx[0] = (struct stream_rx){ .len = 0 };
+		return 1;
+	}
 	if (net.stream_at_once > 0 && n > net.stream_at_once)
 		n = net.stream_at_once;
 	if (n > s->n)

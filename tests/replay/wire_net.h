@@ -43,6 +43,7 @@ struct net {
 	int refuse_port;       /* -errno of the next udp_open_group(); 0: none */
 	uint32_t stale;        /* messages that streams say they have dropped, next time */
 	size_t stream_at_once; /* messages that one stream_recv() gives at most; 0: all */
+	uint32_t empty;        /* empty frames that streams bring next */
 	uint32_t path_mtu;     /* bytes; longer datagrams are refused with EMSGSIZE; 0: any */
 
 	/* What has been seen. */

@@ -205,6 +205,21 @@ struct complaint {
 	const char *begins;
 };
 
+static void a_file_of_another_kind_has_one_complaint(void **state)
+{
+	struct config_messages m;
+
+	(void)state;
+	assert_null(parse("root:x:0:0::/root:/bin/sh\nbin:x:1:1::/:/bin/sh\n", &m));
+	assert_int_equal(m.n_errors, 1);
+	assert_string_equal(m.items[0].text, "text before the first section, want [Interface]");
+	config_messages_done(&m);
+	/* With a section it is a configuration, whose other mistakes are told too. */
+	assert_null(parse("a\nb\n[Interface]\nColour = red\n", &m));
+	assert_int_equal(m.n_errors, 3);
+	config_messages_done(&m);
+}
+
 static void each_mistake_has_its_complaint(void **state)
 {
 	static const struct complaint table[] = {
@@ -384,6 +399,7 @@ int main(void)
 		cmocka_unit_test(a_wg_quick_file_is_valid_and_its_own_keys_are_notes),
 		cmocka_unit_test(a_clients_file_is_valid_without_a_word),
 		cmocka_unit_test(a_stream_belongs_to_the_section_that_it_touches),
+		cmocka_unit_test(a_file_of_another_kind_has_one_complaint),
 		cmocka_unit_test(each_mistake_has_its_complaint),
 		cmocka_unit_test(a_nul_byte_is_named_by_its_line),
 		cmocka_unit_test(all_complaints_are_collected_in_order_of_the_file),

@@ -482,6 +482,21 @@ static void what_streams_have_dropped_was_not_sent(void **state)
 	assert_int_equal(counter_get(&device_counters(pair.alice.device)->out_tunnel), sent - 3);
 }
 
+static void an_empty_frame_is_no_message(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	alice_may_use_tcp();
+	net.udp_dead = true;
+	assert_true(reaches_bob(&pair, 4 * NS_PER_S));
+	before = drops_of(&pair.alice, DROP_WG_MALFORMED);
+	net.empty = 3;
+	assert_true(reaches_bob(&pair, NS_PER_S));
+	assert_int_equal(drops_of(&pair.alice, DROP_WG_MALFORMED), before + 3);
+	assert_true(by_stream());
+}
+
 static void streams_that_die_silently_are_replaced(void **state)
 {
 	int s;
@@ -613,6 +628,7 @@ int main(void)
 		TEST(where_nothing_is_answered_both_ways_are_tried_calmly),
 		TEST(streams_that_break_are_opened_again),
 		TEST(what_streams_have_dropped_was_not_sent),
+		TEST(an_empty_frame_is_no_message),
 		TEST(streams_that_die_silently_are_replaced),
 		TEST(once_back_on_udp_nothing_goes_by_the_streams),
 		TEST(a_packet_after_a_pause_does_not_wait_for_a_probe),

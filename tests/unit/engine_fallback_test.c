@@ -244,8 +244,19 @@ static void network_changes_in_a_row_do_not_storm(void **state)
 		fallback_network_changed(&f, true, now);
 		run(100 * NS_PER_MS);
 	}
-	assert_in_range(sent[FALLBACK_UDP], 2, 3);
-	assert_true(least_gap >= 5 * NS_PER_S);
+	assert_in_range(sent[FALLBACK_UDP], 9, 11);
+	assert_true(least_gap >= NS_PER_S);
+}
+
+static void an_initiation_on_the_old_network_holds_up_none_on_the_new(void **state)
+{
+	(void)state;
+	connects = works[FALLBACK_STREAM] = true;
+	ask();
+	run(NS_PER_MS);
+	fallback_network_changed(&f, true, now);
+	run(4200 * NS_PER_MS);
+	assert_int_equal(f.way, FALLBACK_STREAM);
 }
 
 static void a_peer_without_udp_is_called_once_a_stream_is_open(void **state)
@@ -318,6 +329,7 @@ int main(void)
 		TEST(streams_that_close_bring_udp_at_once),
 		TEST(a_network_change_forgets_everything),
 		TEST(network_changes_in_a_row_do_not_storm),
+		TEST(an_initiation_on_the_old_network_holds_up_none_on_the_new),
 		TEST(a_peer_without_udp_is_called_once_a_stream_is_open),
 		TEST(a_packet_without_a_session_does_not_wait_for_a_probe),
 		TEST(udp_comes_first_where_nothing_has_been_answered_yet),
