@@ -85,7 +85,8 @@ bool adapter_name_valid(const char *name)
 				      "0123456789_=+.-";
 	size_t len = strlen(name);
 
-	return len > 0 && len < IFNAMSIZ && strspn(name, allowed) == len &&
+	/* resolvectl(1) and `culvert disconnect` would take one that begins with '-' for an option. */
+	return len > 0 && len < IFNAMSIZ && name[0] != '-' && strspn(name, allowed) == len &&
 	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 

@@ -89,6 +89,7 @@ static void the_adapter_is_called_as_the_file_is(void **state)
 	assert_false(client_file_adapter("my home.conf", name));
 	assert_false(client_file_adapter("/etc/", name));
 	assert_false(client_file_adapter("..", name));
+	assert_false(client_file_adapter("-x.conf", name));
 }
 
 int main(void)
