@@ -158,7 +158,7 @@ int command_connect(int argc, char **argv)
 
 	if (r != STATUS_OK)
 		return r < 0 ? STATUS_OK : r;
-	r = client_file_load(o.path, &config);
+	r = client_file_load(o.path, true, &config);
 	if (r != STATUS_OK)
 		return r;
 	r = run(&o, config);

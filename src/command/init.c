@@ -257,7 +257,7 @@ static int write_config(const char *path, const char *text, size_t len)
 	int r;
 
 	/* What an option or an answer made of it is checked like any other file. */
-	r = load_text(path, text, len, &config);
+	r = load_text(path, text, len, false, &config);
 	if (r != STATUS_OK)
 		return r;
 	config_free(config);
