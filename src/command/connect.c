@@ -112,16 +112,20 @@ static int parse_options(int argc, char **argv, struct options *o)
 /* What of --route-all would lead nowhere is told, for it is easy to overlook. */
 static void warn_of_routes(const char *path, const struct config *config)
 {
-	bool everything = false;
+	bool lower = false; /* half of all addresses */
+	bool upper = false;
 
 	for (size_t i = 0; i < config->n_peers; i++) {
 		for (size_t k = 0; k < config->peers[i].n_allowed; k++) {
 			const struct prefix *p = &config->peers[i].allowed[k];
 
-			everything |= p->addr.family == ADDR_IP4 && p->len == 0;
+			if (p->addr.family != ADDR_IP4 || p->len > 1)
+				continue;
+			lower |= p->len == 0 || p->addr.bytes[0] < 128;
+			upper |= p->len == 0 || p->addr.bytes[0] >= 128;
 		}
 	}
-	if (!everything)
+	if (!lower || !upper)
 		log_warning("%s: no peer has AllowedIPs = 0.0.0.0/0: what no peer carries is "
 			    "dropped with --route-all",
 			    path);
