@@ -104,7 +104,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return complain_usage("connect", "--exclude says what --route-all leaves out, and "
 						 "there is no --route-all");
 	if (o->interface && !adapter_name_valid(o->interface))
-		return complain_usage("connect", "%s is no name for an adapter", o->interface);
+		return complain_usage("connect",
+				      "%s is no name for an adapter (15 letters, digits "
+				      "and _=+.- at most)",
+				      o->interface);
 	o->path = argv[optind];
 	return STATUS_OK;
 }
@@ -145,8 +148,8 @@ static int run(const struct options *o, const struct config *config)
 	};
 
 	if (!o->interface && !client_file_adapter(o->path, name))
-		return complain("%s: the base name is no name for an adapter, give one with "
-				"--interface",
+		return complain("%s: the base name is no name for an adapter (15 letters, digits "
+				"and _=+.- at most), give one with --interface",
 				o->path);
 	log_init(logs_to_journal(), o->debug);
 	if (o->plan.route_all)
