@@ -44,7 +44,7 @@ struct parser {
 	unsigned int line;
 	enum section section;
 	bool any_section; /* there has been one, known or not */
-	uint64_t seen; /* bit i: key i of the table was given in this section */
+	uint64_t seen;    /* bit i: key i of the table was given in this section */
 	unsigned int private_key_line;
 	unsigned int address_lines[CONFIG_ADDRESSES_MAX];
 	unsigned int upstream_lines[CONFIG_UPSTREAMS_MAX];

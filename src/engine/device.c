@@ -17,6 +17,9 @@
 /* Who was heard in this time counts as used: a session may still be alive. */
 #define USED_LATELY REJECT_AFTER_TIME
 
+/* After a change of network: more than a round trip, in which the peers learn where we are now. */
+#define MOVING (2 * NS_PER_S)
+
 static int new_parts(struct device *d)
 {
 	struct outbox_params params;
@@ -246,6 +249,7 @@ void device_network_changed(struct device *d, uint64_t now, uint64_t wall)
 {
 	set_time(d, now, wall);
 	d->mtu_again = 0;
+	d->moving_until = now + MOVING;
 	for (uint32_t i = 0; i < d->peers_max; i++) {
 		if (d->book->peers[i].used)
 			peer_network_changed(d, i);

@@ -126,6 +126,9 @@ unsigned int device_udp_poll(struct device *d)
 
 	in.n = 0;
 	for (size_t i = 0; i < n; i++) {
+		/* What is still on its way to the address of before would have us send from there. */
+		if (d->now < d->moving_until)
+			rx[i].to = (struct addr){ .family = ADDR_NONE };
 		sort_messages(d, &in, &rx[i]);
 		bytes += rx[i].len;
 	}

@@ -67,6 +67,8 @@ struct device {
 
 	uint64_t now; /* of this round */
 	uint64_t wall;
+	uint64_t
+		moving_until; /* ns: the network has just changed, the kernel alone chooses our address */
 	uint32_t inside;    /* the adapter's MTU, as far as it is known; bytes */
 	uint64_t mtu_again; /* ns: when it is asked for again */
 	bool lone;          /* datagrams come singly, so more of them are read at once */

@@ -68,6 +68,9 @@ static void send_initiation(struct device *d, const struct wg_output *out, enum 
 	struct device_peer *p = &d->peers[out->peer];
 
 	if (way == FALLBACK_UDP) {
+		/* An address of ours that leads nowhere may be why the last one was not answered. */
+		if (p->unanswered_since != 0)
+			p->udp_from = any_source;
 		send_message(d, out, &p->udp, &p->udp_from);
 	} else {
 		struct endpoint to = lanes_endpoint(p->lanes, 0);

@@ -224,20 +224,21 @@ static void ipv6_is_refused_by_the_packets_own_destination(void **state)
 static void an_ipv6_error_quotes_what_would_be_on_the_wire(void **state)
 {
 	static const uint8_t protocols[] = { 6, 17 };
+	static const uint8_t payload[4000] = "what a host sends";
 	static uint8_t p[5000], first[2000], out[ICMP6_ERROR_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < 6; i++) {
 		struct build b = { .ip6 = true, .proto = protocols[i % 2], .flags = TCP_ACK };
 		uint16_t segment = i / 2 == 0 ? 0 : i / 2 == 1 ? 100 : 1400;
-		size_t len = build_packet(&b, p, data, 4000);
+		size_t len = build_packet(&b, p, payload, sizeof(payload));
 		struct train t;
 		size_t n;
 
 		build_partial(p);
 		assert_int_equal(train_parse_any(&t, p, len, CSUM_PARTIAL), PASS);
 		t.gso_size = segment;
-		len = build_packet(&b, first, data, segment ? segment : 1500);
+		len = build_packet(&b, first, payload, segment ? segment : 1500);
 		n = icmp6_error(&t, ICMP6_PACKET_TOO_BIG, 0, 0x12345, out);
 		assert_int_equal(n, len < 1232 ? 48 + len : 1280);
 		assert_answers(out, n, p);
