@@ -12,7 +12,7 @@ static void print_help(void)
 	     "\n"
 	     "Checks a configuration and names what is wrong as file:line.\n"
 	     "\n"
-	     "  FILE             configuration to check (" CONFIG_PATH_DEFAULT ")\n"
+	     "  FILE               configuration to check (" CONFIG_PATH_DEFAULT ")\n"
 	     "      --config FILE  the same\n"
 	     "      --verbose      print it as understood, defaults filled in, keys hidden\n"
 	     "      --help         this text\n"

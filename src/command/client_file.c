@@ -42,7 +42,7 @@ static int check(const char *path, const struct config *config)
 	return STATUS_OK;
 }
 
-int client_file_load(const char *path, struct config **ret)
+int client_file_load(const char *path, bool notes, struct config **ret)
 {
 	size_t len;
 	char *text;
@@ -57,7 +57,7 @@ int client_file_load(const char *path, struct config **ret)
 	}
 	if (file_is_exposed(path))
 		fprintf(stderr, "culvert: %s: note: " CONFIG_EXPOSED "\n", path);
-	r = load_text(path, text, len, ret);
+	r = load_text(path, text, len, notes, ret);
 	file_text_free(text, len);
 	if (r != STATUS_OK)
 		return r;

@@ -12,9 +12,10 @@
 
 /**
  * client_file_load() - a file by which a tunnel can be made: a key, an address, a peer with an endpoint
+ * @notes: also says what of it has no effect, such as PostUp
  * Return: STATUS_OK and *ret; or STATUS_FAILED, and said what to do.
  */
-int client_file_load(const char *path, struct config **ret);
+int client_file_load(const char *path, bool notes, struct config **ret);
 
 /** client_file_adapter() - the base name without ".conf".  Return: false if it is no adapter's name. */
 bool client_file_adapter(const char *path, char ret[static IFNAMSIZ]);

@@ -59,9 +59,10 @@ void print_messages(const char *path, const struct config_messages *messages, bo
 
 /**
  * load_text() - the configuration of @len bytes that were read from @path
+ * @notes: also says what has no effect, if it is a client's
  * Return: STATUS_OK and *ret; or STATUS_FAILED, complaints printed.
  */
-int load_text(const char *path, const char *text, size_t len, struct config **ret);
+int load_text(const char *path, const char *text, size_t len, bool notes, struct config **ret);
 
 /** load_file() - the same from the file */
 int load_file(const char *path, struct config **ret);

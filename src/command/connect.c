@@ -104,7 +104,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return complain_usage("connect", "--exclude says what --route-all leaves out, and "
 						 "there is no --route-all");
 	if (o->interface && !adapter_name_valid(o->interface))
-		return complain_usage("connect", "%s is no name for an adapter", o->interface);
+		return complain_usage("connect",
+				      "%s is no name for an adapter (15 letters, digits "
+				      "and _=+.- at most)",
+				      o->interface);
 	o->path = argv[optind];
 	return STATUS_OK;
 }
@@ -112,16 +115,20 @@ static int parse_options(int argc, char **argv, struct options *o)
 /* What of --route-all would lead nowhere is told, for it is easy to overlook. */
 static void warn_of_routes(const char *path, const struct config *config)
 {
-	bool everything = false;
+	bool lower = false; /* half of all addresses */
+	bool upper = false;
 
 	for (size_t i = 0; i < config->n_peers; i++) {
 		for (size_t k = 0; k < config->peers[i].n_allowed; k++) {
 			const struct prefix *p = &config->peers[i].allowed[k];
 
-			everything |= p->addr.family == ADDR_IP4 && p->len == 0;
+			if (p->addr.family != ADDR_IP4 || p->len > 1)
+				continue;
+			lower |= p->len == 0 || p->addr.bytes[0] < 128;
+			upper |= p->len == 0 || p->addr.bytes[0] >= 128;
 		}
 	}
-	if (!everything)
+	if (!lower || !upper)
 		log_warning("%s: no peer has AllowedIPs = 0.0.0.0/0: what no peer carries is "
 			    "dropped with --route-all",
 			    path);
@@ -141,8 +148,8 @@ static int run(const struct options *o, const struct config *config)
 	};
 
 	if (!o->interface && !client_file_adapter(o->path, name))
-		return complain("%s: the base name is no name for an adapter, give one with "
-				"--interface",
+		return complain("%s: the base name is no name for an adapter (15 letters, digits "
+				"and _=+.- at most), give one with --interface",
 				o->path);
 	log_init(logs_to_journal(), o->debug);
 	if (o->plan.route_all)
@@ -158,7 +165,7 @@ int command_connect(int argc, char **argv)
 
 	if (r != STATUS_OK)
 		return r < 0 ? STATUS_OK : r;
-	r = client_file_load(o.path, &config);
+	r = client_file_load(o.path, true, &config);
 	if (r != STATUS_OK)
 		return r;
 	r = run(&o, config);

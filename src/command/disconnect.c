@@ -107,23 +107,28 @@ static int undo(const char *adapter, unsigned int *ret_found)
 
 static int disconnect(const char *what)
 {
-	bool is_file = what && (strchr(what, '/') || access(what, F_OK) == 0);
 	char adapter[IFNAMSIZ];
+	bool is_file = what && (strchr(what, '/') || access(what, F_OK) == 0);
+	bool has_adapter = is_file && running_adapter(what, adapter);
 	bool stopped = false;
 	unsigned int found = 0;
 	int status;
 
 	/* The one that runs may have been given another name than its file's. */
-	if (is_file && !running_adapter(what, adapter) && !client_file_adapter(what, adapter))
+	if (is_file && !has_adapter && !client_file_adapter(what, adapter))
 		return complain("%s: the base name is no name for an adapter, name the adapter",
 				what);
-	if (what && !is_file && !adapter_name_valid(what))
+	/* A file's name from another directory means the same adapter. */
+	if (what && !is_file && !client_file_adapter(what, adapter))
 		return complain("%s is neither a file nor the name of an adapter, name one of them",
 				what);
-	status = is_file ? stop(what, &stopped) : stop_running(what, &stopped);
+	status = is_file ? stop(what, &stopped) : stop_running(what ? adapter : NULL, &stopped);
 	if (status != STATUS_OK)
 		return status;
-	status = undo(is_file ? adapter : what, &found);
+	/* A command's tunnel leaves nothing, and its user may not even look for a kill switch. */
+	if (stopped && is_file && !has_adapter && geteuid() != 0)
+		return STATUS_OK;
+	status = undo(what ? adapter : NULL, &found);
 	if (status == STATUS_OK && !stopped && found == 0)
 		printf("%s%snothing was connected, and nothing is left\n", what ? what : "",
 		       what ? ": " : "");

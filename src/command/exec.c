@@ -30,7 +30,8 @@ static int run(const char *path, char *const *command)
 	struct config *config;
 	int r;
 
-	if (client_file_load(path, &config) != STATUS_OK)
+	/* Its terminal is the command's. */
+	if (client_file_load(path, false, &config) != STATUS_OK)
 		return STATUS_NOT_RUN;
 	r = client_run(&(struct client_params){ .path = path,
 						.config = config,

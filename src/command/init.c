@@ -27,12 +27,12 @@ static void print_help(void)
 	     "Writes a gateway configuration with fresh keys.  What isn't given is detected, or\n"
 	     "asked for on a terminal.  A file that exists is never overwritten.\n"
 	     "\n"
-	     "      --config FILE         where to write (" CONFIG_PATH_DEFAULT ")\n"
-	     "      --endpoint HOST[:PORT]  what clients connect to; PORT is listened on too\n"
-	     "                            (the external address, port 51820)\n"
-	     "      --external INTERFACE  the way to the internet (the default route's)\n"
+	     "      --config FILE             where to write (" CONFIG_PATH_DEFAULT ")\n"
+	     "      --endpoint HOST[:PORT]    what clients connect to; PORT is listened on too\n"
+	     "                                (the external address, port 51820)\n"
+	     "      --external INTERFACE      the way to the internet (the default route's)\n"
 	     "      --address ADDRESS/LENGTH  the gateway inside the tunnel (" ADDRESS_DEFAULT ")\n"
-	     "      --help                this text");
+	     "      --help                    this text");
 }
 
 struct init_options {
@@ -257,7 +257,7 @@ static int write_config(const char *path, const char *text, size_t len)
 	int r;
 
 	/* What an option or an answer made of it is checked like any other file. */
-	r = load_text(path, text, len, &config);
+	r = load_text(path, text, len, false, &config);
 	if (r != STATUS_OK)
 		return r;
 	config_free(config);

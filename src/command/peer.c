@@ -152,7 +152,7 @@ static int commit(const struct file_edit *edit, const char *path, const char *te
 	struct config *result;
 	int r;
 
-	r = load_text(path, text, strlen(text), &result);
+	r = load_text(path, text, strlen(text), false, &result);
 	if (r != STATUS_OK)
 		return r;
 	config_free(result);
@@ -259,7 +259,7 @@ static int edit_file(const struct peer_options *o,
 	r = file_edit_begin(o->config, &edit);
 	if (r < 0)
 		return complain_file(o->config, r);
-	r = load_text(o->config, edit.text, edit.len, &config);
+	r = load_text(o->config, edit.text, edit.len, false, &config);
 	if (r == STATUS_OK) {
 		r = change(&edit, config, o);
 		config_free(config);

@@ -110,13 +110,14 @@ void print_messages(const char *path, const struct config_messages *messages, bo
 	}
 }
 
-int load_text(const char *path, const char *text, size_t len, struct config **ret)
+int load_text(const char *path, const char *text, size_t len, bool notes, struct config **ret)
 {
 	struct config_messages messages;
 	int r;
 
 	r = config_parse(text, len, ret, &messages);
-	print_messages(path, &messages, false);
+	/* Some notes on a file that reads as a gateway's would not be true of a client. */
+	print_messages(path, &messages, notes && r == 0 && config_is_client(*ret));
 	config_messages_done(&messages);
 	if (r == -EINVAL)
 		return complain("%s: not a valid configuration, correct the lines above; nothing "
@@ -134,7 +135,7 @@ int load_file(const char *path, struct config **ret)
 	r = file_read(path, &text, &len);
 	if (r < 0)
 		return complain_file(path, r);
-	r = load_text(path, text, len, ret);
+	r = load_text(path, text, len, false, ret);
 	file_text_free(text, len);
 	return r;
 }

@@ -24,7 +24,7 @@ static void print_help(void)
 	     "Shows what the running gateway does, or the client: peers, NAT, DNS and what was\n"
 	     "dropped.\n"
 	     "\n"
-	     "  FILE             of the gateway or client (" CONFIG_PATH_DEFAULT ")\n"
+	     "  FILE               of the gateway or client (" CONFIG_PATH_DEFAULT ")\n"
 	     "      --config FILE  the same\n"
 	     "      --json         for programs: all numbers, times in seconds, sizes in bytes\n"
 	     "      --watch        again each second, until ^C\n"
@@ -37,6 +37,11 @@ static void print_help(void)
 static int complain_request(const char *config, int error)
 {
 	switch (error) {
+	case -ENOENT:
+	case -ENOTDIR:
+		return complain("%s: no such file, name that of the gateway or client that runs: "
+				"culvert status FILE",
+				config);
 	case -ECONNREFUSED:
 		return complain(
 			"nothing runs with %s, start it with `culvert gateway --config %s`, "

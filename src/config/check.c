@@ -12,8 +12,10 @@
 static void check_interface(struct parser *p)
 {
 	if (p->private_key_line == 0)
-		parser_error(p, 0,
-			     "no PrivateKey, want one in [Interface] (`culvert init` makes one)");
+		parser_error(p, 0, "no PrivateKey, want one in [Interface] (%s)",
+			     config_is_client(p->config)
+				     ? "only what `culvert peer add` printed has a client's"
+				     : "`culvert init` makes one");
 	if (config_is_client(p->config))
 		return;
 	if (!p->config->listen_port_given)

@@ -57,6 +57,7 @@ static void serve_control(struct client *c, uint64_t now)
 		case CONTROL_STOP:
 			answer = strdup("ok\n");
 			client_say(c, LOG_LEVEL_NOTICE, "%s: disconnected on request", c->label);
+			c->on_request = true;
 			end(c, SIGTERM);
 			break;
 		}
@@ -303,6 +304,16 @@ static void main_loop(struct client *c)
 	}
 }
 
+/* Who ends it with ^C finds a host without network, and no client to tell why. */
+static void tell_what_stays(struct client *c)
+{
+	if (c->plan.kill_switch && !c->on_request)
+		client_say(c, LOG_LEVEL_WARNING,
+			   "%s: the kill switch stands, nothing leaves this host: culvert "
+			   "disconnect %s lifts it",
+			   c->label, c->params->adapter);
+}
+
 static void run(struct client *c)
 {
 	uint64_t now = loop_now();
@@ -321,6 +332,7 @@ static void run(struct client *c)
 		client_clock_keep(&c->clock, client_wall(c, loop_now()));
 	if (c->params->terminal)
 		status_line_end();
+	tell_what_stays(c);
 	notify_stopping(c->notify);
 }
 

@@ -87,6 +87,7 @@ struct client {
 	uint64_t next_watchdog; /* ns */
 	uint64_t patience_ends; /* ns: the command is given up without a first answer */
 	bool leaving;
+	bool on_request; /* by culvert disconnect, which lifts a kill switch too */
 	int status;
 };
 

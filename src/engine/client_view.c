@@ -8,7 +8,7 @@
 
 #define EVENTS_MAX 8 /* that wait to be told; what finds no room is seen by the next look */
 #define SAMPLE     NS_PER_S
-#define BUSY       125 /* bytes per second: what is less would show as 0 kb/s */
+#define BUSY       125 /* bytes per second: what is less would show as 0 kbit/s */
 
 struct view_peer {
 	uint8_t public_key[32];
@@ -352,24 +352,23 @@ static const char *rate_text(uint64_t bytes_per_second, char out[static RATE_TEX
 	uint64_t kbit = bytes_per_second * 8 / 1000;
 
 	if (kbit < 100)
-		snprintf(out, RATE_TEXT_MAX, "%" PRIu64 " kb/s", kbit);
+		snprintf(out, RATE_TEXT_MAX, "%" PRIu64 " kbit/s", kbit);
 	else
-		snprintf(out, RATE_TEXT_MAX, "%" PRIu64 ".%" PRIu64 " Mb/s", kbit / 1000,
+		snprintf(out, RATE_TEXT_MAX, "%" PRIu64 ".%" PRIu64 " Mbit/s", kbit / 1000,
 			 kbit % 1000 / 100);
 	return out;
 }
 
-static void line_of_one(const struct view *v, const struct view_peer *p, uint64_t now,
+static void line_of_one(const struct view *v, const struct view_peer *p,
 			char out[static VIEW_LINE_MAX])
 {
 	char text[ENDPOINT_TEXT_MAX];
 	const struct endpoint *at = &p->now.endpoint;
-	uint64_t age = (now - earlier(p->now.last_handshake, now)) / NS_PER_S;
 	const struct config_peer *peer = in_file(v, p->public_key);
 
 	if (p->up)
-		snprintf(out, VIEW_LINE_MAX, "%s: up by %s %s, handshake %" PRIu64 " s ago",
-			 v->label, transport(at), endpoint_format(at, text), age);
+		snprintf(out, VIEW_LINE_MAX, "%s: up by %s %s", v->label, transport(at),
+			 endpoint_format(at, text));
 	else if (at->addr.family != ADDR_NONE)
 		snprintf(out, VIEW_LINE_MAX, "%s: connecting to %s by %s ...", v->label,
 			 endpoint_format(at, text), transport(at));
@@ -378,23 +377,41 @@ static void line_of_one(const struct view *v, const struct view_peer *p, uint64_
 			 peer && peer->endpoint_host[0] ? peer->endpoint_host : "a peer");
 }
 
+/* What a narrow terminal cuts off is the least: the handshake's age comes last. */
+static void add_rates(const struct view *v, struct view_rate rate, uint64_t now,
+		      char out[static VIEW_LINE_MAX])
+{
+	char down[RATE_TEXT_MAX], up[RATE_TEXT_MAX];
+	size_t len = strlen(out);
+
+	snprintf(out + len, VIEW_LINE_MAX - len, ", down %s, up %s", rate_text(rate.rx, down),
+		 rate_text(rate.tx, up));
+	if (v->n_peers != 1)
+		return;
+	len = strlen(out);
+	snprintf(out + len, VIEW_LINE_MAX - len, ", handshake %" PRIu64 " s ago",
+		 (now - earlier(v->peers[0].now.last_handshake, now)) / NS_PER_S);
+}
+
 /* An age that nobody updates would be wrong soon: without traffic it is left out. */
 bool view_line(const struct view *v, uint64_t now, char out[static VIEW_LINE_MAX])
 {
 	struct view_rate rate = total_rate(v);
 	bool busy = rate.rx >= BUSY || rate.tx >= BUSY;
-	char down[RATE_TEXT_MAX], up[RATE_TEXT_MAX];
 	size_t len;
 
 	if (v->n_peers == 1)
-		line_of_one(v, &v->peers[0], now, out);
+		line_of_one(v, &v->peers[0], out);
 	else
 		snprintf(out, VIEW_LINE_MAX, "%s: %zu of %zu peers up", v->label, n_up(v),
 			 v->n_peers);
 	if (!view_up(v))
 		return false;
-	len = busy ? strlen(out) : strcspn(out, ",");
-	snprintf(out + len, VIEW_LINE_MAX - len, busy ? ", down %s up %s" : ", idle",
-		 rate_text(rate.rx, down), rate_text(rate.tx, up));
-	return busy;
+	if (busy) {
+		add_rates(v, rate, now, out);
+		return true;
+	}
+	len = strlen(out);
+	snprintf(out + len, VIEW_LINE_MAX - len, ", idle");
+	return false;
 }

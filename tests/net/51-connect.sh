@@ -99,6 +99,9 @@ check "the adapter has the name that it was given" on alice ip link show dev oth
 check "disconnect takes the adapter's name" disconnect other
 check "it is gone" not on alice ip link show dev other
 connect
+check "or the file's name from elsewhere" disconnect home.conf
+check "it is gone" not on alice ip link show dev home
+connect
 check "and without a name it ends all" disconnect
 check "it is gone" not on alice ip link show dev home
 check "but not the gateway" gateway_ready

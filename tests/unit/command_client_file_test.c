@@ -31,7 +31,7 @@ static int load(const char *text, size_t len, mode_t mode)
 	fclose(f);
 	assert_int_equal(chmod(path, mode), 0);
 	said_begin(&said);
-	r = client_file_load(path, &config);
+	r = client_file_load(path, true, &config);
 	said_end(&said);
 	config_free(config);
 	return r;
@@ -54,6 +54,17 @@ static void a_clients_file_is_taken_without_a_word(void **state)
 	assert_non_null(strstr(said.error, "chmod 600"));
 }
 
+static void what_has_no_effect_is_said(void **state)
+{
+	static const char text[] =
+		INTERFACE ADDRESS "PostUp = true\n" PEER ENDPOINT "# Stream = nowhere\n";
+
+	(void)state;
+	assert_int_equal(load(text, strlen(text), 0600), STATUS_OK);
+	assert_non_null(strstr(said.error, "note: PostUp is not run"));
+	assert_non_null(strstr(said.error, "want tcp://HOST:PORT"));
+}
+
 static void each_thing_that_is_missing_is_named_with_its_cure(void **state)
 {
 	struct config *config;
@@ -70,7 +81,7 @@ static void each_thing_that_is_missing_is_named_with_its_cure(void **state)
 			 STATUS_FAILED);
 	assert_non_null(strstr(said.error, "not a text"));
 	said_begin(&said);
-	assert_int_equal(client_file_load("/nothing/there.conf", &config), STATUS_FAILED);
+	assert_int_equal(client_file_load("/nothing/there.conf", true, &config), STATUS_FAILED);
 	said_end(&said);
 	assert_non_null(strstr(said.error, "culvert peer add"));
 }
@@ -96,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clients_file_is_taken_without_a_word),
+		cmocka_unit_test(what_has_no_effect_is_said),
 		cmocka_unit_test(each_thing_that_is_missing_is_named_with_its_cure),
 		cmocka_unit_test(the_adapter_is_called_as_the_file_is),
 	};

@@ -68,7 +68,7 @@ static void a_wrong_text_is_not_loaded_and_says_so_last(void **state)
 
 	(void)state;
 	said_begin(&said);
-	r = load_text("x", "nonsense\n", 9, &config);
+	r = load_text("x", "nonsense\n", 9, false, &config);
 	said_end(&said);
 	assert_int_equal(r, STATUS_FAILED);
 	assert_null(config);

@@ -180,8 +180,8 @@ static void the_line_has_rates_while_there_are_any(void **state)
 	p.tx_bytes = 5000;
 	(void)look(v, &p, 1, 2 * S);
 	assert_true(view_line(v, 14 * S, line));
-	assert_string_equal(line, "home: up by UDP 203.0.113.1:51820, handshake 12 s ago, down "
-				  "12.3 Mb/s up 40 kb/s");
+	assert_string_equal(line, "home: up by UDP 203.0.113.1:51820, down 12.3 Mbit/s, up 40 "
+				  "kbit/s, handshake 12 s ago");
 	assert_int_equal(view_rate(v, p.public_key).rx, 1537500);
 	(void)look(v, &p, 1, 3 * S);
 	assert_false(view_line(v, 15 * S, line));
