@@ -69,6 +69,8 @@ struct client {
 	struct device *device;
 	struct guardian *guardian; /* NULL: nothing of the host is changed */
 	struct guardian_plan plan;
+	bool host_changed; /* the plan is in force: not before an endpoint is known */
+	bool asks_outside; /* name servers outside may be asked, for a look-up that is under way */
 	struct enclosure *enclosure; /* NULL: no command */
 
 	struct client_peer *peers; /* in the order of the file */
@@ -95,6 +97,10 @@ struct client {
 /** client_open() - all that a client needs, each failure a sentence.  Return: 0 or -errno. */
 int client_open(struct client *c);
 void client_close(struct client *c);
+
+/** client_change_host() - the guardian's part, as soon as an endpoint is known.
+ *  Return: 0; or -errno, and said why. */
+int client_change_host(struct client *c);
 
 /* client_peers.c */
 /** client_peers_set() - the file as UAPI has it.  Return: 0 or -ENOMEM; uapi_set_done() is due. */

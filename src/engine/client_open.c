@@ -323,14 +323,16 @@ static int block_host(struct client *c)
 	return r;
 }
 
-static int change_host(struct client *c)
+/* Before an endpoint is known all traffic would have no way to take, and its name could not be asked for. */
+int client_change_host(struct client *c)
 {
 	char complaint[CLIENT_COMPLAINT_MAX] = "";
 	int r;
 
-	if (!c->guardian)
+	if (!c->guardian || c->host_changed || c->plan.n_endpoints == 0)
 		return 0;
 	r = guardian_apply(c->guardian, &c->plan, complaint);
+	c->host_changed = r >= 0;
 	if (r < 0)
 		client_say(c, LOG_LEVEL_ERROR, "%s: %s", c->label,
 			   complaint[0] ? complaint : strerror(-r));
@@ -388,7 +390,7 @@ static int open_tunnel(struct client *c)
 	if (r == 0)
 		r = open_uapi(c);
 	if (r == 0)
-		r = change_host(c);
+		r = client_change_host(c);
 	if (r == 0)
 		r = register_all(c);
 	return r;

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/host_dns.h"
+#include "io/resolver.h"
+
 #define NAMES_AGAIN     (2 * NS_PER_S)  /* doubled each time ... */
 #define NAMES_AGAIN_MAX (30 * NS_PER_S) /* ... up to that */
 #define HOSTS_EACH      2               /* a peer's UDP endpoint, and its stream */
@@ -176,6 +179,15 @@ static int judge(struct client *c)
 				   c->params->path, from->line, from->endpoint_host);
 			return -ENOENT;
 		}
+		if (unknown && c->plan.kill_switch && config->n_peers == 1 &&
+		    peer->stream.addr.family == ADDR_NONE) {
+			client_say(c, LOG_LEVEL_ERROR,
+				   "%s:%u: no name server tells the address of %s, and behind the "
+				   "kill switch none could be asked: connect once the network is "
+				   "there, or make Endpoint an address",
+				   c->params->path, from->line, from->endpoint_host);
+			return -EAGAIN;
+		}
 		if (unknown)
 			client_say(c, LOG_LEVEL_WARNING,
 				   "%s:%u: %s of %s: tried again until it is found",
@@ -194,7 +206,7 @@ int client_peers_find(struct client *c)
 	const char **hosts = hosts_of(config);
 	struct names_answer *found = calloc(n + 1, sizeof(*found));
 	struct names *names = NULL;
-	int r = hosts && found ? names_ask(hosts, n, &names) : -ENOMEM;
+	int r = hosts && found ? names_ask(hosts, n, NULL, 0, &names) : -ENOMEM;
 
 	if (r == 0) {
 		c->names_fixed = only_addresses(hosts, n);
@@ -222,21 +234,72 @@ int client_peers_find(struct client *c)
 	return r;
 }
 
+static void add_endpoint(struct guardian_plan *plan, const struct endpoint *e, bool tcp)
+{
+	if (e->addr.family == ADDR_NONE || plan->n_endpoints == GUARDIAN_ENDPOINTS_MAX)
+		return;
+	plan->endpoints[plan->n_endpoints++] =
+		(struct guardian_endpoint){ .addr = e->addr, .port = e->port, .tcp = tcp };
+}
+
+/*
+ * With all traffic in a tunnel that is down, names can be asked for outside only; other programs go on
+ * asking inside.  Not behind a kill switch: what lets our questions out would let everybody's out.
+ */
+static size_t open_way_outside(struct client *c, struct endpoint servers[RESOLVER_SERVERS_MAX])
+{
+	char complaint[CLIENT_COMPLAINT_MAX] = "";
+	struct guardian_plan plan = c->plan;
+	size_t n;
+
+	if (!c->host_changed || c->plan.kill_switch)
+		return 0;
+	n = host_dns_outside(HOST_DNS_FILE, plan.dns, plan.n_dns, servers, RESOLVER_SERVERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		add_endpoint(&plan, &servers[i], false);
+	if (n > 0 && guardian_endpoints(c->guardian, &plan, complaint) < 0) {
+		client_say(c, LOG_LEVEL_WARNING, "%s: %s", c->label, complaint);
+		return 0;
+	}
+	c->asks_outside = n > 0;
+	return n;
+}
+
+/* Rules and kill switch follow what was found; the way outside closes. */
+static void tell_guardian(struct client *c)
+{
+	char complaint[CLIENT_COMPLAINT_MAX] = "";
+	bool moved = c->guardian && client_peers_plan(c, &c->plan);
+
+	if (c->host_changed && (moved || c->asks_outside) &&
+	    guardian_endpoints(c->guardian, &c->plan, complaint) < 0)
+		client_say(c, LOG_LEVEL_WARNING, "%s: %s", c->label, complaint);
+	c->asks_outside = false;
+	if (client_change_host(c) < 0) {
+		c->leaving = true;
+		c->status = 1;
+	}
+}
+
 void client_peers_look_up(struct client *c, uint64_t now)
 {
 	const struct config *config = c->params->config;
+	struct endpoint servers[RESOLVER_SERVERS_MAX];
 	const char **hosts;
+	size_t n;
 
 	c->names_again = NEVER;
 	if (c->names || c->names_fixed || !config)
 		return;
 	c->names_wait =
 		c->names_wait == 0 ? NAMES_AGAIN : earlier(2 * c->names_wait, NAMES_AGAIN_MAX);
+	n = open_way_outside(c, servers);
 	hosts = hosts_of(config);
-	if (!hosts || names_ask(hosts, config->n_peers * HOSTS_EACH, &c->names) < 0 ||
+	if (!hosts || names_ask(hosts, config->n_peers * HOSTS_EACH, servers, n, &c->names) < 0 ||
 	    loop_add(c->loop, names_fd(c->names), LOOP_READ, CLIENT_NAMES) < 0) {
 		c->names = names_free(c->names);
 		c->names_again = now + c->names_wait;
+		tell_guardian(c);
 	}
 	free(hosts);
 }
@@ -269,7 +332,7 @@ void client_peers_found(struct client *c, uint64_t now)
 {
 	const struct config *config = c->params->config;
 	struct names_answer *found;
-	char complaint[CLIENT_COMPLAINT_MAX] = "";
+	bool moved;
 
 	if (!c->names)
 		return;
@@ -278,11 +341,10 @@ void client_peers_found(struct client *c, uint64_t now)
 		names_take(c->names, found);
 	loop_remove(c->loop, names_fd(c->names));
 	c->names = names_free(c->names);
-	if (found && take_found(c, found, now)) {
+	moved = found && take_found(c, found, now);
+	tell_guardian(c);
+	if (moved) {
 		(void)client_peers_stream(c);
-		if (c->guardian && client_peers_plan(c, &c->plan) &&
-		    guardian_endpoints(c->guardian, &c->plan, complaint) < 0)
-			client_say(c, LOG_LEVEL_WARNING, "%s: %s", c->label, complaint);
 		device_connect(c->device, now, client_wall(c, now));
 	}
 	if (any_missing(c))
@@ -291,14 +353,6 @@ void client_peers_found(struct client *c, uint64_t now)
 }
 
 /* ---- for the guardian ----------------------------------------------------- */
-
-static void add_endpoint(struct guardian_plan *plan, const struct endpoint *e, bool tcp)
-{
-	if (e->addr.family == ADDR_NONE || plan->n_endpoints == GUARDIAN_ENDPOINTS_MAX)
-		return;
-	plan->endpoints[plan->n_endpoints++] =
-		(struct guardian_endpoint){ .addr = e->addr, .port = e->port, .tcp = tcp };
-}
 
 bool client_peers_plan(const struct client *c, struct guardian_plan *plan)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "io/loop.h"
+#include "io/resolver.h"
 
 #define PATIENCE_S 2
 
@@ -26,6 +27,8 @@ struct names {
 	int waker;      /* a descriptor: tells what the condition tells */
 	bool finished;  /* the thread has asked for all */
 	bool abandoned; /* nobody waits any longer */
+	struct endpoint servers[RESOLVER_SERVERS_MAX];
+	size_t n_servers;
 	size_t n;
 	struct name names[];
 };
@@ -59,7 +62,8 @@ static struct names *create(size_t n)
 	return e->waker < 0 ? destroy(e) : e;
 }
 
-static struct names_answer look_up(const char *host)
+/* What a hosts file has is found in this way alone. */
+static struct names_answer look_up_as_host(const char *host)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
 	struct names_answer answer = { .absent = false };
@@ -83,6 +87,15 @@ static struct names_answer look_up(const char *host)
 	return answer;
 }
 
+static struct names_answer look_up(const struct names *e, const char *host)
+{
+	struct names_answer answer = { .absent = false };
+
+	if (e->n_servers > 0 && resolver_ask(host, e->servers, e->n_servers, &answer.addr) == 0)
+		return answer;
+	return look_up_as_host(host);
+}
+
 static void finish(struct names *e)
 {
 	e->finished = true;
@@ -100,7 +113,7 @@ static void *run(void *arg)
 
 		if (!e->names[i].host)
 			continue;
-		answer = look_up(e->names[i].host);
+		answer = look_up(e, e->names[i].host);
 		pthread_mutex_lock(&e->lock);
 		e->names[i].answer = answer;
 		abandoned = e->abandoned;
@@ -144,13 +157,16 @@ static int start(struct names *e)
 	return -r;
 }
 
-int names_ask(const char *const *hosts, size_t n, struct names **ret)
+int names_ask(const char *const *hosts, size_t n, const struct endpoint *servers, size_t n_servers,
+	      struct names **ret)
 {
 	struct names *e = create(n);
 	int r;
 
 	if (!e)
 		return -ENOMEM;
+	for (; e->n_servers < n_servers && e->n_servers < RESOLVER_SERVERS_MAX; e->n_servers++)
+		e->servers[e->n_servers] = servers[e->n_servers];
 	r = prepare(e, hosts);
 	if (r == 0)
 		finish(e);
@@ -216,7 +232,7 @@ void names_find(const char *const *hosts, size_t n, struct addr *ret)
 		ret[i] = (struct addr){ .family = ADDR_NONE };
 		(void)addr_parse(hosts[i], &ret[i]);
 	}
-	if (answers && names_ask(hosts, n, &e) == 0) {
+	if (answers && names_ask(hosts, n, NULL, 0, &e) == 0) {
 		(void)names_wait(e);
 		names_take(e, answers);
 		for (size_t i = 0; i < n; i++)

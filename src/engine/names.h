@@ -32,8 +32,14 @@ struct names_answer {
 	bool absent;      /* because there is no such name; else nobody could be asked */
 };
 
-/** names_ask() - begins to look for @n hosts, as above.  Return: 0 or -errno. */
-int names_ask(const char *const *hosts, size_t n, struct names **ret);
+/**
+ * names_ask() - begins to look for @n hosts, as above
+ * @servers: name servers that are asked first, as io/resolver.h has it; copied.  None: the host's way alone
+ *
+ * Return: 0 or -errno.
+ */
+int names_ask(const char *const *hosts, size_t n, const struct endpoint *servers, size_t n_servers,
+	      struct names **ret);
 
 /** names_fd() - readable once all have been asked for */
 int names_fd(const struct names *names);

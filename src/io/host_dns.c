@@ -14,9 +14,11 @@
 #include "io/child.h"
 #include "io/file.h"
 #include "io/loop.h"
+#include "io/resolv.h"
 
 #define COMPLAINT_MAX   512
-#define WORDS_MAX       64 /* of a resolvectl command */
+#define WORDS_MAX       64                                 /* of a resolvectl command */
+#define RESOLVED_LIST   "/run/systemd/resolve/resolv.conf" /* what it asks itself */
 #define RESOLVED_SOCKET "/run/systemd/resolve/io.systemd.Resolve"
 
 /* By these first words a file is known as ours, and the absence of one as kept. */
@@ -243,6 +245,41 @@ bool host_dns_file_kept(const char *path)
 	struct stat st;
 
 	return set_names(path, &names) == 0 && lstat(names.kept, &st) == 0;
+}
+
+/* --- outside ------------------------------------------------------------------------------------- */
+
+static bool is_loopback(const struct addr *a)
+{
+	return a->family == ADDR_IP4 && a->bytes[0] == 127;
+}
+
+static bool is_among(const struct addr *a, const struct addr *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (addr_equal(a, &list[i]))
+			return true;
+	}
+	return false;
+}
+
+size_t host_dns_outside(const char *path, const struct addr *inside, size_t n_inside,
+			struct endpoint *ret, size_t max)
+{
+	struct names names;
+	size_t left = 0;
+	size_t n;
+
+	if (set_names(path, &names) < 0)
+		return 0;
+	n = resolv_read(host_dns_file_kept(path) ? names.kept : path, ret, max);
+	if (n > 0 && is_loopback(&ret[0].addr))
+		n = resolv_read(RESOLVED_LIST, ret, max);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_loopback(&ret[i].addr) && !is_among(&ret[i].addr, inside, n_inside))
+			ret[left++] = ret[i];
+	}
+	return left;
 }
 
 /* --- systemd-resolved ---------------------------------------------------------------------------- */

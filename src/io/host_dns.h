@@ -56,6 +56,17 @@ int host_dns_file_restore(const char *path);
 /** host_dns_file_kept() - whether an original stands beside @path */
 bool host_dns_file_kept(const char *path);
 
+/**
+ * host_dns_outside() - the name servers of the network outside the tunnel, port 53
+ * @path: HOST_DNS_FILE; its original is read where one is kept, and systemd-resolved's own list where
+ * it leads to the stub
+ * @inside: those of the tunnel, which are left out
+ *
+ * Return: how many.
+ */
+size_t host_dns_outside(const char *path, const struct addr *inside, size_t n_inside,
+			struct endpoint *ret, size_t max);
+
 /** host_dns_resolved() - whether systemd-resolved runs here */
 bool host_dns_resolved(void);
 

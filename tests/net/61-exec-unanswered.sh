@@ -5,6 +5,9 @@
 # is said of it goes nowhere.
 #
 #   alice ( culvert exec ) ==== nobody
+#
+# Waits more than it works.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

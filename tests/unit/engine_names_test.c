@@ -120,7 +120,7 @@ static void who_does_not_wait_is_told_when_all_is_found(void **state)
 	struct names *names;
 
 	(void)state;
-	assert_int_equal(names_ask(hosts, 4, &names), 0);
+	assert_int_equal(names_ask(hosts, 4, NULL, 0, &names), 0);
 	assert_true(readable_within(names, 2000));
 	names_take(names, got);
 	assert_int_equal(addr_to_ip4(&got[0].addr), 0xc0000207u);
@@ -130,7 +130,7 @@ static void who_does_not_wait_is_told_when_all_is_found(void **state)
 	assert_null(names_free(names));
 	/* Addresses are there at once. */
 	hosts[0] = "192.0.2.1";
-	assert_int_equal(names_ask(hosts, 1, &names), 0);
+	assert_int_equal(names_ask(hosts, 1, NULL, 0, &names), 0);
 	assert_true(readable_within(names, 0));
 	names_free(names);
 }
@@ -144,7 +144,7 @@ static void a_look_up_that_is_given_up_costs_nothing(void **state)
 
 	(void)state;
 	asked = 0;
-	assert_int_equal(names_ask(hosts, 2, &names), 0);
+	assert_int_equal(names_ask(hosts, 2, NULL, 0, &names), 0);
 	assert_false(readable_within(names, 50));
 	names_take(names, got);
 	assert_int_equal(got[0].addr.family, ADDR_NONE);

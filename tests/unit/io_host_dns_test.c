@@ -119,6 +119,30 @@ static void a_symbolic_link_comes_back_as_one(void **state)
 	assert_string_equal(target, "../run/nowhere");
 }
 
+static void the_servers_outside_are_the_originals_but_for_the_tunnels(void **state)
+{
+	struct addr inside = addr_ip4(0x0a424d01);
+	struct endpoint found[3];
+
+	(void)state;
+	write_file("nameserver 127.0.0.1\nnameserver 192.0.2.1\nnameserver 10.66.77.1\n"
+		   "nameserver 192.0.2.2\n");
+	/* A forwarder of the host asks in the tunnel, and systemd-resolved's list is not here. */
+	assert_int_equal(host_dns_outside(path, &inside, 1, found, 3), 0);
+	write_file("nameserver 192.0.2.1\nnameserver 10.66.77.1\nnameserver 192.0.2.2\n");
+	assert_int_equal(host_dns_file_set(path, ours), 0);
+	assert_int_equal(host_dns_outside(path, &inside, 1, found, 3), 2);
+	assert_int_equal(addr_to_ip4(&found[0].addr), 0xc0000201);
+	assert_int_equal(addr_to_ip4(&found[1].addr), 0xc0000202);
+	assert_int_equal(found[1].port, 53);
+	assert_int_equal(host_dns_file_restore(path), HOST_DNS_RESTORED);
+	/* One that is written by somebody else since is read as it is. */
+	write_file("nameserver 192.0.2.3\n");
+	assert_int_equal(host_dns_outside(path, &inside, 1, found, 3), 1);
+	assert_int_equal(addr_to_ip4(&found[0].addr), 0xc0000203);
+	assert_int_equal(host_dns_outside("/nowhere/resolv.conf", &inside, 1, found, 3), 0);
+}
+
 static void where_there_was_no_file_there_is_none_again(void **state)
 {
 	(void)state;
@@ -253,6 +277,7 @@ int main(void)
 		cmocka_unit_test(the_text_names_the_servers_and_is_known_as_ours),
 		cmocka_unit_test(the_stub_is_known_by_its_address_alone),
 		cmocka_unit_test(a_file_comes_back_with_its_mode_and_inode),
+		cmocka_unit_test(the_servers_outside_are_the_originals_but_for_the_tunnels),
 		cmocka_unit_test(a_symbolic_link_comes_back_as_one),
 		cmocka_unit_test(where_there_was_no_file_there_is_none_again),
 		cmocka_unit_test(what_somebody_else_wrote_stays),
