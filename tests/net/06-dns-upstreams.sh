@@ -7,7 +7,7 @@
 #                                          198.51.100.53 unbound, also TLS on 853
 #                                          198.51.100.54 silent
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

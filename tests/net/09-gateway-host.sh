@@ -8,6 +8,9 @@
 #   alice ==== WireGuard ==== gateway (web server) ---- internet
 #                                 |                     (claims a route to 10.66.77.0/24)
 #                                 +---- neighbour (claims one too)
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 a_gateway_and_alice
 host neighbour

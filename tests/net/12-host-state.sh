@@ -7,6 +7,9 @@
 #
 #   alice ==== WireGuard ==== gateway ---- internet
 #                             (compared)   (captures)
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 three_hosts
 # The host has a firewall of its own, which must survive.

@@ -6,6 +6,9 @@
 # anybody (RFC 4787, endpoint-independent filtering) and TCP from its peer only.
 #
 #   alice ==== WireGuard ==== gateway ---- internet (knocks on every port)
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 a_gateway_and_alice

@@ -7,6 +7,9 @@
 #   alice ==== WireGuard ====\\
 #                              gateway ---- internet
 #   bob (sends noise) -------//
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 a_gateway_and_alice
 second_client

@@ -5,6 +5,9 @@
 # with one.
 #
 #   alice (idle) ==== WireGuard ==== gateway ---- internet
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

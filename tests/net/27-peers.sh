@@ -6,6 +6,9 @@
 #   alice (downloads) ==\\
 #                          gateway ---- internet
 #   bob (added, removed) ==//
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 a_gateway_and_alice

@@ -10,6 +10,9 @@
 # Scenarios 1 (100 names at once), 2 (black-holed upstream), 3 (3 KB answers).
 # usage: 40-dns-proxy.sh [DNS_DRIVER]
 # Without an argument it is the one that was built beside $CULVERT.
+#
+# Not disturbed by others.
+
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 driver=${1:-$(dirname "${CULVERT:-$root/build-test/culvert}")/tests/dns_driver}

@@ -6,7 +6,7 @@
 #
 #   alice ==== WireGuard ==== gateway (stopped, killed, started) ---- internet
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

@@ -11,6 +11,9 @@
 # A real sleep can't be had here.  Stopping the process is like one for what it has missed: timers that
 # have run out, a network that is another one.  That the clock of CLOCK_BOOTTIME has jumped
 # meanwhile is for a unit test.
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

@@ -6,7 +6,7 @@
 #
 #   alice (the file) ==== gateway ==== bob (the same file)
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

@@ -6,7 +6,7 @@
 #
 #   alice ==== UDP 51820 (dropped, then refused) ==== gateway
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

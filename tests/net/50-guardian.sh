@@ -8,6 +8,9 @@
 #   alice: eth0 203.0.113.2 ------- 203.0.113.1 access: gateway, where all that leaves is seen
 #          home 10.66.77.2 (the adapter)
 # shellcheck disable=SC2086 # $PLAN is words
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 DRIVER=${CULVERT%/*}/tests/guardian_driver

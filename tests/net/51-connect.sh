@@ -5,6 +5,9 @@
 # whichever way it ends; what it says, and every refusal a sentence with its cure.
 #
 #   alice (culvert connect) ==== WireGuard ==== gateway ---- internet
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

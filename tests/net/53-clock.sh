@@ -7,6 +7,9 @@
 # is the clock.
 #
 #   alice (by libfaketime: a day ahead, right, a day behind) ==== gateway
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 faketime=$(find /usr/lib -name libfaketime.so.1 | head -n 1)

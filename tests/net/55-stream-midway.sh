@@ -7,7 +7,7 @@
 #
 #   alice ==== UDP 51820 (dropped at some point), TCP 443 ==== gateway ---- internet
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

@@ -5,7 +5,7 @@
 #
 #   alice (culvert connect) ==== gateway
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

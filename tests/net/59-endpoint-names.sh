@@ -6,7 +6,7 @@
 #
 #   alice (asks her hosts file, and a name server that is not there) ==== gateway
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

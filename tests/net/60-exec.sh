@@ -4,6 +4,9 @@
 # An ordinary user runs commands whose whole network is the tunnel; the host is none the wiser.
 #
 #   alice ( command ---- culvert exec ) ==== gateway ---- internet
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 three_hosts

@@ -6,7 +6,7 @@
 #
 #   alice ( culvert exec ) ==== nobody
 #
-# Waits more than it works.
+# Not disturbed by others.
 
 . "$(dirname "$0")/lib.sh"
 needs_culvert

@@ -7,6 +7,9 @@
 #
 #   bob: eth0 10.9.0.2 --- cont 10.9.0.1 :alice: eth0 203.0.113.2 --- 203.0.113.1 access: gateway
 # shellcheck disable=SC2086 # $PLAN is words
+#
+# Not disturbed by others.
+
 . "$(dirname "$0")/lib.sh"
 needs_culvert
 DRIVER=${CULVERT%/*}/tests/guardian_driver
