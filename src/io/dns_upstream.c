@@ -15,6 +15,7 @@
 
 #include "base/wire.h"
 #include "io/loop.h"
+#include "io/sockaddr.h"
 
 #define MESSAGE_MAX    65535u
 #define IN_SIZE        (2u + MESSAGE_MAX)
@@ -22,32 +23,10 @@
 #define LISTEN_BACKLOG 64
 #define UNACKNOWLEDGED 3000 /* ms without an acknowledgement, a SYN's included */
 
-union sockaddr_any {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-static socklen_t to_sockaddr(const struct endpoint *e, union sockaddr_any *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (e->addr.family == ADDR_IP6) {
-		ret->in6.sin6_family = AF_INET6;
-		ret->in6.sin6_port = htons(e->port);
-		ret->in6.sin6_scope_id = e->scope;
-		memcpy(&ret->in6.sin6_addr, e->addr.bytes, 16);
-		return sizeof(ret->in6);
-	}
-	ret->in.sin_family = AF_INET;
-	ret->in.sin_port = htons(e->port);
-	memcpy(&ret->in.sin_addr, e->addr.bytes, 4);
-	return sizeof(ret->in);
-}
-
 static int open_connected(const struct endpoint *to, int type, int *ret_pending)
 {
 	union sockaddr_any sa;
-	socklen_t len = to_sockaddr(to, &sa);
+	socklen_t len = sockaddr_put(to, &sa);
 	int one = 1;
 	int timeout = UNACKNOWLEDGED;
 	int fd = socket(sa.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

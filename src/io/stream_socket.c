@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/sockaddr.h"
 #include "io/stream.h"
 
 #define LISTEN_BACKLOG 1024
@@ -23,50 +24,6 @@
 #define UNACKNOWLEDGED  15000 /* ms until a connection with data on its way counts as dead */
 #define KEEPALIVE_AFTER 25    /* s of silence: less than the shortest NAT timeouts in use, 30 s */
 #define KEEPALIVE_EVERY 5     /* s, until UNACKNOWLEDGED is reached */
-
-union sockaddr_any {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-static socklen_t to_sockaddr(const struct endpoint *e, union sockaddr_any *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (e->addr.family == ADDR_IP6) {
-		ret->in6.sin6_family = AF_INET6;
-		ret->in6.sin6_port = htons(e->port);
-		ret->in6.sin6_scope_id = e->scope;
-		memcpy(&ret->in6.sin6_addr, e->addr.bytes, 16);
-		return sizeof(ret->in6);
-	}
-	ret->in.sin_family = AF_INET;
-	ret->in.sin_port = htons(e->port);
-	memcpy(&ret->in.sin_addr, e->addr.bytes, 4);
-	return sizeof(ret->in);
-}
-
-static struct endpoint from_sockaddr(const union sockaddr_any *sa)
-{
-	struct endpoint e = { .addr.family = ADDR_NONE };
-
-	if (sa->any.sa_family == AF_INET) {
-		e.addr.family = ADDR_IP4;
-		memcpy(e.addr.bytes, &sa->in.sin_addr, 4);
-		e.port = ntohs(sa->in.sin_port);
-	} else if (sa->any.sa_family == AF_INET6) {
-		e.port = ntohs(sa->in6.sin6_port);
-		if (IN6_IS_ADDR_V4MAPPED(&sa->in6.sin6_addr)) {
-			e.addr.family = ADDR_IP4;
-			memcpy(e.addr.bytes, sa->in6.sin6_addr.s6_addr + 12, 4);
-			return e;
-		}
-		e.addr.family = ADDR_IP6;
-		memcpy(e.addr.bytes, &sa->in6.sin6_addr, 16);
-		e.scope = sa->in6.sin6_scope_id;
-	}
-	return e;
-}
 
 static int set_int(int fd, int level, int option, int value)
 {
@@ -110,7 +67,7 @@ static void set_options(int fd)
 int stream_socket_connect(const struct endpoint *to, int *ret_failed)
 {
 	union sockaddr_any sa;
-	socklen_t len = to_sockaddr(to, &sa);
+	socklen_t len = sockaddr_put(to, &sa);
 	int fd = socket(sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -141,7 +98,7 @@ int stream_socket_connected(int fd)
 static int listen_on(const struct endpoint *at)
 {
 	union sockaddr_any sa;
-	socklen_t len = to_sockaddr(at, &sa);
+	socklen_t len = sockaddr_put(at, &sa);
 	int fd = socket(sa.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r = 0;
 
@@ -186,7 +143,7 @@ int stream_socket_accept(int listener, struct endpoint *ret_remote)
 	while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
 	if (fd < 0)
 		return -errno;
-	*ret_remote = from_sockaddr(&sa);
+	*ret_remote = sockaddr_get(&sa);
 	return fd;
 }
 
@@ -197,5 +154,5 @@ struct addr stream_socket_local(int fd)
 
 	if (getsockname(fd, &sa.any, &len) < 0)
 		return (struct addr){ .family = ADDR_NONE };
-	return from_sockaddr(&sa).addr;
+	return sockaddr_get(&sa).addr;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/wire.h"
+#include "io/sockaddr.h"
 
 #define RX_LEN       65536     /* no UDP train is longer */
 #define RX_STRIDE    67648     /* 33 cache lines more: short ones do not share cache sets */
@@ -30,12 +31,6 @@
 	(CMSG_SPACE(sizeof(int)) * 3 + CMSG_SPACE(sizeof(struct in_pktinfo)) + \
 	 CMSG_SPACE(sizeof(struct in6_pktinfo)))
 #define TX_CONTROL (CMSG_SPACE(sizeof(int)) * 2 + CMSG_SPACE(sizeof(struct in6_pktinfo)))
-
-union sockaddr_any {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
 
 /* Where one reception goes, besides its buffer. */
 struct rx_slot {
@@ -122,7 +117,7 @@ static int bind_any(struct udp *udp, uint16_t port)
 		any.in.sin_family = AF_INET;
 		any.in.sin_port = htons(port);
 	}
-	if (bind(udp->fd, &any.sa, len) < 0 || getsockname(udp->fd, &any.sa, &len) < 0)
+	if (bind(udp->fd, &any.any, len) < 0 || getsockname(udp->fd, &any.any, &len) < 0)
 		return -errno;
 	udp->port = ntohs(udp->dual ? any.in6.sin6_port : any.in.sin_port);
 	return 0;
@@ -268,26 +263,6 @@ void udp_set_offload(struct udp *udp, bool on)
 	(void)set_int(udp->fd, IPPROTO_UDP, UDP_GRO, on);
 }
 
-static struct addr addr_from_in6(const struct in6_addr *in6)
-{
-	struct addr a = { .family = ADDR_IP6 };
-
-	if (IN6_IS_ADDR_V4MAPPED(in6))
-		return addr_ip4(load_be32(in6->s6_addr + 12));
-	memcpy(a.bytes, in6->s6_addr, sizeof(a.bytes));
-	return a;
-}
-
-static struct endpoint endpoint_from(const union sockaddr_any *sa)
-{
-	if (sa->sa.sa_family == AF_INET)
-		return (struct endpoint){ .addr = addr_ip4(ntohl(sa->in.sin_addr.s_addr)),
-					  .port = ntohs(sa->in.sin_port) };
-	return (struct endpoint){ .addr = addr_from_in6(&sa->in6.sin6_addr),
-				  .port = ntohs(sa->in6.sin6_port),
-				  .scope = sa->in6.sin6_scope_id };
-}
-
 /* An int or a byte, as the kernel pleases: IP_TOS comes as one, IPV6_TCLASS as the other. */
 static uint8_t cmsg_byte(const struct cmsghdr *c)
 {
@@ -317,7 +292,7 @@ static void read_control(struct msghdr *msg, struct udp_rx *rx)
 			struct in6_pktinfo info;
 
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			rx->to = addr_from_in6(&info.ipi6_addr);
+			rx->to = sockaddr_get_in6(&info.ipi6_addr);
 		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) ||
 			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)) {
 			rx->tos = cmsg_byte(c);
@@ -353,7 +328,7 @@ size_t udp_recv(struct udp *udp, struct udp_rx *rx, size_t n)
 			rx[got] = (struct udp_rx){ .data = udp->slots[i].iov.iov_base,
 						   .len = len,
 						   .segment = len,
-						   .from = endpoint_from(&udp->slots[i].from) };
+						   .from = sockaddr_get(&udp->slots[i].from) };
 			read_control(msg, &rx[got]);
 			got++;
 		}
@@ -512,8 +487,8 @@ uint32_t udp_path_mtu(const struct endpoint *to)
 	if (fd < 0)
 		return 0;
 	/* Connecting takes the route, with what ICMP has told of it, and sends nothing. */
-	if (connect(fd, &sa.sa, len) < 0 || getsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
-						       six ? IPV6_MTU : IP_MTU, &mtu, &size) < 0)
+	if (connect(fd, &sa.any, len) < 0 || getsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+							six ? IPV6_MTU : IP_MTU, &mtu, &size) < 0)
 		mtu = 0;
 	close(fd);
 	return mtu > 0 ? (uint32_t)mtu : 0;
